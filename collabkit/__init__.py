@@ -1,0 +1,42 @@
+"""collabkit: collaborative filtering, as the course builds it.
+
+Names are loaded when they are first used, so that ``import collabkit`` is instant and reading ratings needs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_MODULE = {
+    "load_movielens": "movielens",
+    "Ratings": "ratings",
+    "Vocabulary": "ratings",
+    "Split": "splits",
+    "random_split": "splits",
+    "k_fold": "splits",
+    "rmse": "metrics",
+    "mae": "metrics",
+    "MeanBaseline": "baselines",
+    "RECIPE": "recipe",
+    "collab_dataloaders": "loaders",
+    "DotProduct": "models",
+    "sigmoid_range": "models",
+    "rating_learner": "learner",
+    "band": "bands",
+}
+
+__all__ = sorted(_MODULE)
+
+
+def __getattr__(name: str):
+    if name not in _MODULE:
+        raise AttributeError(f"module 'collabkit' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(import_module(f"collabkit.{_MODULE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

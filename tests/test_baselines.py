@@ -1,0 +1,40 @@
+import pytest
+
+from collabkit import MeanBaseline, random_split, rmse
+from tests.tables import random_ratings, tiny_ratings
+
+
+def test_means_by_hand():
+    model = MeanBaseline().fit(tiny_ratings())
+    mean = (4 + 3.5 + 5 + 1 + 2.5 + 0.5 + 3) / 7
+    user, item = (3.5 + 1) / 2, (4 + 3.5) / 2
+    assert model.predict([10], [7])[0] == pytest.approx(user + item - mean)
+
+
+@pytest.mark.parametrize("by", [(), ("user",), ("item",), ("user", "item")])
+def test_unknown_users_and_items_count_as_average(by):
+    model = MeanBaseline(by).fit(tiny_ratings())
+    assert model.predict([-1], [-1])[0] == pytest.approx(model.mean_)
+    if "item" not in by:
+        assert model.predict([10], [-1])[0] == pytest.approx(model.predict([10], [7])[0])
+
+
+def test_items_of_the_vocabulary_without_training_ratings_count_as_average():
+    ratings = tiny_ratings()
+    model = MeanBaseline(("item",)).fit(ratings.take(ratings.frame["item"] != 900))
+    assert model.predict([10], [900])[0] == pytest.approx(model.mean_)
+
+
+def test_each_mean_helps_where_there_is_a_user_and_an_item_effect():
+    split = random_split(random_ratings(n=2000), seed=0)
+    valid = split.valid.frame
+    error = {
+        by: rmse(valid["rating"], MeanBaseline(by).fit(split.train).predict(valid["user"], valid["item"]))
+        for by in [(), ("user",), ("item",), ("user", "item")]
+    }
+    assert error["user", "item"] < min(error["user",], error["item",]) < error[()]
+
+
+def test_other_means_are_refused():
+    with pytest.raises(ValueError, match="choose from 'user' and 'item'"):
+        MeanBaseline(by=("genre",))
