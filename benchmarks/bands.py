@@ -1,0 +1,131 @@
+"""Measure the bands that chapters quote: fit each recipe over splits and seeds, write collabkit/bands.json.
+
+    python benchmarks/bands.py            all of them (needs the 2018 edition in $COLLABKIT_DATA)
+    python benchmarks/bands.py course     those with "course" in the name, the others kept
+
+Each score is the validation error of one fit: five random 80/20 splits, two seeds each.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from collabkit import RECIPE, MeanBaseline, collab_dataloaders, load_movielens, random_split, rating_learner, rmse
+from collabkit.models import DotProduct
+
+OUT = Path(__file__).parent.parent / "collabkit" / "bands.json"
+SPLITS, SEEDS = range(5), range(2)
+RANGE = (0, 5.5)
+
+Score = Callable[[str, int, int], tuple[float, float]]  # (edition, split, seed) -> validation MSE, seconds of the fit
+COURSE: dict[str, Any] = {
+    "bs": RECIPE.bs,
+    "epochs": RECIPE.epochs,
+    "lr": RECIPE.lr,
+}  # chapters before "Weight decay" train without it
+BATCH64: dict[str, Any] = {"bs": 64, "epochs": 5, "lr": 5e-3}
+
+
+@cache
+def split_of(edition: str, seed: int):
+    return random_split(load_movielens(edition), seed=seed)
+
+
+def means(edition: str, split: int, seed: int, by: tuple[str, ...]) -> tuple[float, float]:
+    parts, start = split_of(edition, split), time.perf_counter()
+    model = MeanBaseline(by).fit(parts.train)
+    valid = parts.valid.frame
+    return rmse(valid["rating"], model.predict(valid["user"], valid["item"])) ** 2, time.perf_counter() - start
+
+
+def fit(
+    edition: str,
+    split: int,
+    seed: int,
+    model: Callable[[int, int], nn.Module],
+    epochs,
+    lr,
+    wd,
+    bs,
+    replacement=False,
+    **kw,
+) -> tuple[float, float]:
+    """One one-cycle fit. ``model`` builds a module from the number of users and items."""
+    parts = split_of(edition, split)
+    dls = collab_dataloaders(parts, bs=bs, seed=seed, replacement=replacement)
+    torch.manual_seed(seed)
+    learn = rating_learner(dls, model(parts.train.n_users, parts.train.n_items), wd=wd, **kw)
+    start = time.perf_counter()
+    with learn.no_bar(), learn.no_logging():
+        learn.fit_one_cycle(epochs, lr)
+    return learn.recorder.values[-1][1], time.perf_counter() - start
+
+
+def dot(n_users: int, n_items: int) -> nn.Module:
+    return DotProduct(n_users, n_items, RECIPE.n_factors)
+
+
+def dot_sigmoid(n_users: int, n_items: int) -> nn.Module:
+    return DotProduct(n_users, n_items, RECIPE.n_factors, y_range=RANGE)
+
+
+def runs() -> dict[str, Score]:
+    """Every run by name: edition / recipe / model."""
+    table: dict[str, Score] = {}
+    for by in [(), ("user",), ("item",), ("user", "item")]:
+        table[f"small-2016/means/{'+'.join(by) or 'global'}"] = partial(means, by=by)
+    for name, model in {"dot": dot, "dot+sigmoid": dot_sigmoid}.items():
+        # fastai's Adam decays everything by .01 unless told otherwise: that is what the published runs had
+        published = partial(fit, model=model, wd=0.01, decay_biases=True, **BATCH64)
+        table[f"small-2018/batch64-replacement/{name}"] = partial(published, replacement=True)
+        table[f"small-2018/batch64/{name}"] = published
+        for edition in ("small-2018", "small-2016"):
+            table[f"{edition}/course-no-decay/{name}"] = partial(fit, model=model, wd=0.0, **COURSE)
+    return table
+
+
+def plain(function: partial) -> dict:
+    """The settings of a run, for the JSON."""
+    return {key: getattr(value, "__name__", value) for key, value in function.keywords.items()}
+
+
+def main(wanted: list[str]) -> None:
+    measured = json.loads(OUT.read_text()) if wanted and OUT.exists() else {"bands": {}}
+    versions = {"python": platform.python_version()} | {p: version(p) for p in ("torch", "fastai", "numpy", "pandas")}
+    if measured.get("versions", versions) != versions:
+        sys.exit("the kept bands were measured with other versions: run `make bands` without a filter.")
+    chosen = {name: score for name, score in runs().items() if not wanted or any(w in name for w in wanted)}
+    for name, score in (progress := tqdm(chosen.items())):
+        progress.set_description(name)
+        results = [score(name.split("/")[0], split, seed) for split in SPLITS for seed in SEEDS]
+        mse, seconds = zip(*results, strict=True)
+        measured["bands"][name] = {
+            "recipe": plain(score),
+            "mse": [round(value, 5) for value in mse],
+            "seconds": round(statistics.mean(seconds), 2),
+        }
+        measured |= {"measured": str(date.today()), "splits": len(SPLITS), "seeds": len(SEEDS), "versions": versions}
+        OUT.write_text(
+            json.dumps(measured, indent=1, sort_keys=True) + "\n"
+        )  # after each run: a long job may be cut off
+        tqdm.write(
+            f"{name:45} MSE {statistics.mean(mse):.4f} ± {statistics.stdev(mse):.4f}  {statistics.mean(seconds):.1f} s"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

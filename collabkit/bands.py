@@ -1,0 +1,69 @@
+"""Bands: the scores that `make bands` measured over seeds and splits, for chapters to quote and assert against."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True)
+class Band:
+    """Where a score may lie: mean ± 4 standard deviations over seeds and splits.
+
+    Attributes:
+        name, measure: what was run, and in what it is measured (``"rmse"`` in stars, ``"mse"`` in squared stars).
+        mean, sd, n: of the ``n`` runs.
+        seconds: mean wall time of one fit on the machine that measured it (two CPU cores).
+    """
+
+    name: str
+    measure: str
+    mean: float
+    sd: float
+    n: int
+    seconds: float
+
+    @property
+    def low(self) -> float:
+        return self.mean - 4 * self.sd
+
+    @property
+    def high(self) -> float:
+        return self.mean + 4 * self.sd
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"{self.low:.4f} … {self.high:.4f} (mean {self.mean:.4f} of {self.n} runs, {self.measure.upper()})"
+
+    def check(self, value: float) -> None:
+        """Raise ``AssertionError`` when a score lies outside the band, with what to look at."""
+        assert value in self, (
+            f"{self.name}: {self.measure.upper()} {value:.4f} is outside the measured band {self}. Did a cell above "
+            "change the data, the seed or the recipe? If all is as published, library versions may have moved: "
+            "compare yours with collabkit.bands.measured()['versions']."
+        )
+
+
+@cache
+def measured() -> dict:
+    """The whole file: ``versions``, and ``bands`` with the recipe and every single run behind each of them."""
+    return json.loads(files("collabkit").joinpath("bands.json").read_text(encoding="utf-8"))
+
+
+def band(name: str, measure: str = "rmse") -> Band:
+    """The band of a run, e.g. ``band("small-2016/course/DotProduct")``, as RMSE in stars or as ``"mse"``.
+
+    Raises: ``KeyError`` that lists the names there are.
+    """
+    bands = measured()["bands"]
+    if name not in bands:
+        raise KeyError(f"no band {name!r}. There are: {', '.join(sorted(bands))}")
+    entry = bands[name]
+    scores = [mse if measure == "mse" else mse**0.5 for mse in entry["mse"]]
+    mean = sum(scores) / len(scores)
+    sd = (sum((score - mean) ** 2 for score in scores) / (len(scores) - 1)) ** 0.5
+    return Band(name, measure, mean, sd, len(scores), entry["seconds"])

@@ -1,0 +1,191 @@
+"""Loaders: the road from a split to batches, as a fastai DataLoader over tensors that stay on the device."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import torch
+from fastai.data.core import DataLoaders
+from fastai.data.load import DataLoader
+from fastai.torch_core import default_device, display_df
+from torch import Tensor
+
+from collabkit.ratings import Ratings
+from collabkit.recipe import RECIPE
+from collabkit.splits import Split
+
+
+class RatingsDataset:
+    """Ratings as two tensors, and the vocabularies to read them by.
+
+    Attributes:
+        x: int64 ``(n, 2)``, user index and item index.
+        y: float32 ``(n, 1)``, stars; None when the ratings are not known.
+        cold: bool ``(n,)``, True where the user or the item has no training rating.
+        ratings: a :class:`Ratings` with the vocabularies and the film titles.
+    """
+
+    def __init__(self, x: Tensor, y: Tensor | None, cold: Tensor, ratings: Ratings):
+        self.x, self.y, self.cold, self.ratings = x, y, cold, ratings
+
+    @classmethod
+    def of(cls, part: Ratings, cold: np.ndarray) -> RatingsDataset:
+        x = torch.from_numpy(np.stack([part.user, part.item], axis=1).astype("int64"))
+        return cls(x, torch.from_numpy(part.rating).unsqueeze(1), torch.from_numpy(cold), part)
+
+    @classmethod
+    def of_pairs(cls, pairs, ratings: Ratings) -> RatingsDataset:
+        """From (user id, item id) pairs: a list, or a DataFrame with columns ``user, item[, rating]``."""
+        df = (
+            pairs
+            if isinstance(pairs, pd.DataFrame)
+            else pd.DataFrame(list(pairs)).iloc[:, :2].set_axis(["user", "item"], axis=1)
+        )
+        user = ratings.users.index(df["user"].to_numpy())
+        item = ratings.items.index(df["item"].to_numpy())
+        y = torch.tensor(df["rating"].to_numpy("float32")).unsqueeze(1) if "rating" in df.columns else None
+        return cls(
+            torch.from_numpy(np.stack([user, item], axis=1)),
+            y,
+            torch.zeros(len(df), dtype=torch.bool),
+            ratings,
+        )
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, i):
+        return (self.x[i],) if self.y is None else (self.x[i], self.y[i])
+
+    def new_empty(self) -> RatingsDataset:
+        """The vocabularies without the rows: what fastai's ``export`` keeps."""
+        none = slice(0, 0)
+        return RatingsDataset(
+            self.x[none], None if self.y is None else self.y[none], self.cold[none], self.ratings.take(none)
+        )
+
+    def to(self, device) -> RatingsDataset:
+        self.x, self.cold = self.x.to(device), self.cold.to(device)
+        self.y = None if self.y is None else self.y.to(device)
+        return self
+
+
+class RatingsLoader(DataLoader):
+    """Batches of a :class:`RatingsDataset`: x ``(B, 2)`` and y ``(B, 1)``, sliced from tensors on the device.
+
+    With ``shuffle`` each epoch is one permutation drawn from ``seed``; the last, smaller batch is kept. With
+    ``replacement`` too, an epoch draws as many rows *with* replacement, as fastai's tabular loader has done since
+    2024: about 63 % of the rows are seen and the rest are not. Use it to reproduce published figures only.
+    Looking at a batch (``one_batch``, ``show_batch``) does not change the batches that training will see.
+    """
+
+    n_inp = 1
+
+    def __init__(
+        self, dataset, bs=64, shuffle=False, drop_last=False, device=None, seed=0, replacement=False, **kwargs
+    ):
+        kwargs.pop("num_workers", None)  # tensors are sliced in this process; there is nothing for a worker to do
+        with _untouched_global_random():
+            super().__init__(
+                dataset, bs=bs, shuffle=shuffle, drop_last=drop_last, num_workers=0, device=device, **kwargs
+            )
+        self.seed, self.replacement = seed, replacement
+        self.generator = torch.Generator().manual_seed(seed)  # on the CPU: the same order on every device
+
+    def new(self, dataset=None, cls=None, **kwargs):
+        """A loader like this one; ``dataset`` may be (user id, item id) pairs or a DataFrame of them."""
+        if dataset is not None and not isinstance(dataset, RatingsDataset):
+            dataset = RatingsDataset.of_pairs(dataset, self.dataset.ratings)
+        return super().new(dataset, cls, **{"seed": self.seed, "replacement": self.replacement, **kwargs})
+
+    def to(self, device) -> None:
+        self.device = device
+        self.dataset.to(self.device)
+
+    def get_idxs(self) -> Tensor:
+        """Row numbers in the order of the coming epoch ``(n,)``."""
+        if not self.shuffle:
+            return torch.arange(self.n)
+        if self.replacement:
+            return torch.randint(self.n, (self.n,), generator=self.generator)
+        return torch.randperm(self.n, generator=self.generator)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        self.before_iter()
+        order = self.get_idxs().to(self.dataset.x.device)
+        stop = self.n - self.n % self.bs if self.drop_last else self.n
+        for start in range(0, stop, self.bs):
+            yield self.after_batch(self.dataset[order[start : min(start + self.bs, stop)]])
+        self.after_iter()
+
+    def one_batch(self) -> tuple[Tensor, ...]:
+        state = self.generator.get_state()
+        try:
+            return super().one_batch()
+        finally:
+            self.generator.set_state(state)
+
+    # ------------------------------------------------ what fastai calls to show a batch to people
+
+    def decode(self, b):
+        return b
+
+    def decode_batch(self, b, max_n=9, full=True) -> list[tuple]:
+        """Rows of ``(user id, film label)`` and of whatever else the batch holds (stars, predictions)."""
+        x, *rest = b
+        user, item = x[:max_n].cpu().numpy().T
+        ratings = self.dataset.ratings
+        stars = [column[:max_n].flatten().tolist() for column in rest]
+        return list(zip(zip(ratings.users.ids[user], ratings.labels[item], strict=True), *stars, strict=True))
+
+    def show_batch(self, b=None, max_n=9, show=True, **kwargs):
+        """Show rows of a batch with film titles; ``show=False`` returns the table."""
+        b = self.one_batch() if b is None else b
+        names = ["rating", "prediction"][: len(b) - 1]
+        rows = [(*pair, *stars) for pair, *stars in self.decode_batch(b, max_n)]
+        table = pd.DataFrame(rows, columns=["user", "film", *names])
+        return display_df(table) if show else table
+
+    def show_results(self, b, out, max_n=9, show=True, **kwargs):
+        """As :meth:`show_batch`, with a column of predictions."""
+        return self.show_batch((*b, out), max_n=max_n, show=show)
+
+
+def collab_dataloaders(
+    split: Split, bs: int = RECIPE.bs, device=None, seed: int = 0, replacement: bool = False
+) -> DataLoaders:
+    """fastai DataLoaders over a split: the training part shuffled, the validation part in the order of its rows.
+
+    Args:
+        split: training and validation ratings over one vocabulary.
+        bs: rows of a batch; validation, which needs no gradients, uses at least 8,192.
+        device: where the tensors live; the GPU when there is one, else the CPU.
+        seed: of the order of the training rows.
+        replacement: draw training rows with replacement (see :class:`RatingsLoader`).
+
+    A user or item that occurs only in validation keeps its row of the table, which training leaves at its random
+    start; ``dls.valid.dataset.cold`` marks such ratings.
+    """
+    if bs < 1:
+        raise ValueError(f"bs={bs}: a batch holds at least one rating.")
+    device = default_device() if device is None else torch.device(device)
+    train, valid = (RatingsDataset.of(getattr(split, part), split.cold(part)).to(device) for part in ("train", "valid"))
+    return DataLoaders(
+        RatingsLoader(train, bs=bs, shuffle=True, seed=seed, replacement=replacement, device=device),
+        RatingsLoader(valid, bs=max(bs, 8192), seed=seed, device=device),
+        device=device,
+    )
+
+
+@contextmanager
+def _untouched_global_random() -> Iterator[None]:
+    """fastai's DataLoader seeds itself from Python's global generator; put its state back afterwards."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)

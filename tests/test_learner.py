@@ -1,0 +1,232 @@
+"""The learner: every fastai feature a student would try, and decay that stays where it belongs."""
+
+import numpy as np
+import pytest
+import torch
+from fastai.callback.core import Callback
+from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback
+from fastai.learner import load_learner
+from torch import nn
+
+from collabkit import DotProduct, collab_dataloaders, random_split, rating_learner, rmse
+from collabkit.learner import split_biases
+from tests.tables import random_ratings
+
+
+class Biased(nn.Module):
+    """A model with one table of each kind."""
+
+    def __init__(self, n_users, n_items):
+        super().__init__()
+        self.user_factors = nn.Embedding(n_users, 3)
+        self.item_bias = nn.Embedding(n_items, 1)
+        self.layers = nn.Sequential(nn.Linear(3, 1))
+
+    def forward(self, x):
+        return self.layers(self.user_factors(x[:, 0])) + self.item_bias(x[:, 1])
+
+
+@pytest.fixture(scope="module")
+def split():
+    return random_split(random_ratings(), seed=0)
+
+
+@pytest.fixture
+def learn(split, tmp_path):
+    torch.manual_seed(0)
+    dls = collab_dataloaders(split, bs=64)
+    dls.path = tmp_path
+    learn = rating_learner(dls, DotProduct(split.train.n_users, split.train.n_items, 5, y_range=(0, 5.5)))
+    with learn.no_logging(), learn.no_bar():
+        yield learn
+
+
+def test_fit_one_cycle_learns_and_reports_rmse_in_stars(learn, split):
+    learn.fit_one_cycle(5, 0.05)
+    losses = [values[0] for values in learn.recorder.values]
+    valid_mse, valid_rmse = learn.recorder.values[-1][1:]
+    assert losses[-1] < losses[0]
+    assert learn.recorder.metric_names == ["epoch", "train_loss", "valid_loss", "rmse", "time"]
+    assert valid_rmse == pytest.approx(valid_mse**0.5, rel=1e-5)
+    assert valid_rmse == pytest.approx(rmse(split.valid.rating, learn.get_preds()[0]), rel=1e-5)
+
+
+def test_a_fit_repeats_bit_for_bit(split):
+    tables = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        again = rating_learner(collab_dataloaders(split, bs=64), DotProduct(40, 60, 5))
+        with again.no_logging(), again.no_bar():
+            again.fit_one_cycle(2, 0.05)
+        tables.append(again.model.item_factors.weight.detach())
+    assert torch.equal(*tables)
+
+
+def test_validate(learn):
+    loss, stars = learn.validate()
+    assert stars == pytest.approx(loss**0.5, rel=1e-5)
+    assert list(learn.validate()) == [loss, stars]
+
+
+def test_get_preds_is_complete_and_in_row_order(learn, split):
+    for part, ratings in enumerate([split.train, split.valid]):
+        predictions, stars = learn.get_preds(ds_idx=part)
+        x = torch.from_numpy(np.stack([ratings.user, ratings.item], axis=1))
+        assert stars.flatten().tolist() == ratings.rating.tolist()
+        assert torch.allclose(predictions, learn.model(x), atol=1e-6)
+
+
+def test_get_preds_with_inputs_and_losses(learn, split):
+    inputs, _, stars, losses = learn.get_preds(with_input=True, with_loss=True)
+    assert inputs[:, 1].tolist() == split.valid.item.tolist()
+    assert losses.shape[0] == len(stars)
+
+
+def test_lr_find_suggests_a_rate_and_writes_nothing_that_stays(learn, tmp_path):
+    import matplotlib
+
+    matplotlib.use("agg")
+    before = learn.model.user_factors.weight.clone()
+    assert 1e-6 < learn.lr_find(show_plot=False).valley < 10
+    assert torch.equal(before, learn.model.user_factors.weight)
+    assert not list(tmp_path.rglob("*.pth"))
+
+
+def test_lr_find_may_diverge(split, tmp_path):
+    learn = rating_learner(collab_dataloaders(split, bs=64), DotProduct(40, 60, 5), path=tmp_path)
+    with learn.no_logging(), learn.no_bar():
+        learn.lr_find(end_lr=1e12, stop_div=False, show_plot=False)
+
+
+def test_predict_one_pair_of_ids(learn, split):
+    row, decoded, raw = learn.predict((1, 10))
+    x = torch.tensor([[0, 0]])
+    assert raw.item() == pytest.approx(learn.model(x).item())
+    assert decoded.item() == pytest.approx(raw.item())
+    assert row == pytest.approx(raw.item())
+
+
+def test_predict_refuses_unknown_ids(learn):
+    with pytest.raises(KeyError, match="unknown user 99"):
+        learn.predict((99, 10))
+
+
+def test_test_dl_predictions_match(learn):
+    predictions, _ = learn.get_preds(dl=learn.dls.test_dl([(1, 10), (2, 20)]))
+    assert predictions[0].item() == pytest.approx(learn.predict((1, 10))[2].item())
+
+
+def test_show_results_has_titles_and_predictions(learn, monkeypatch):
+    shown = []
+    monkeypatch.setattr("collabkit.loaders.display_df", shown.append)
+    learn.show_results(max_n=4)
+    assert list(shown[0].columns) == ["user", "film", "rating", "prediction"]
+    assert shown[0]["film"].str.startswith("Film").all()
+    assert shown[0]["prediction"].between(0, 5.5).all()
+
+
+def test_export_and_load(learn, tmp_path):
+    learn.fit_one_cycle(1)
+    expected = learn.predict((1, 10))[2]
+    learn.export("learner.pkl")
+    assert len(learn.dls.train.dataset) == 720  # the learner keeps its rows; the file has none
+    with pytest.warns(UserWarning, match="insecure pickle"):
+        loaded = load_learner(tmp_path / "learner.pkl")
+    assert len(loaded.dls.train.dataset) == 0
+    with loaded.no_logging(), loaded.no_bar():
+        assert torch.equal(loaded.predict((1, 10))[2], expected)
+
+
+def test_save_and_load_the_weights(learn):
+    learn.fit_one_cycle(1)
+    learn.save("weights")
+    before = learn.model.user_factors.weight.clone()
+    learn.fit_one_cycle(1)
+    learn.load("weights")
+    assert torch.equal(before, learn.model.user_factors.weight)
+
+
+def test_callbacks_see_every_batch_and_may_stop_training(learn):
+    class Count(Callback):
+        batches = 0
+
+        def after_batch(self):
+            Count.batches += self.training
+
+    learn.fit_one_cycle(3, cbs=[Count(), SaveModelCallback(), EarlyStoppingCallback(min_delta=10.0, patience=1)])
+    assert Count.batches == 2 * 12  # a gain of 10 is out of reach: stopped after the second epoch
+
+
+def test_summary_counts_the_parameters(learn):
+    assert f"Total params: {(40 + 60) * 5:,}" in str(learn.summary())
+
+
+class TestDecay:
+    @pytest.fixture
+    def fitted(self, split):
+        """Decay each group really had during a fit, for the switches and the way to set it."""
+
+        def fit(switches, **how):
+            learn = rating_learner(collab_dataloaders(split, bs=64), Biased(40, 60), wd=0.3, **switches)
+            with learn.no_logging(), learn.no_bar():
+                learn.fit_one_cycle(1, 1e-3, **how)
+            return [group["weight_decay"] for group in learn.opt.opt.param_groups]
+
+        return fit
+
+    def test_biases_are_told_by_name(self):
+        factors, biases = split_biases(model := Biased(4, 6))
+        assert [id(p) for p in factors] == [id(model.user_factors.weight), id(model.layers[0].weight)]
+        assert [id(p) for p in biases] == [id(model.item_bias.weight), id(model.layers[0].bias)]
+
+    def test_factors_are_decayed_and_biases_not(self, fitted):
+        assert fitted({}) == [0.3, 0.0]
+
+    def test_wd_given_to_the_fit_reaches_the_same_groups(self, fitted):
+        assert fitted({}, wd=0.7) == [0.7, 0.0]
+
+    @pytest.mark.parametrize(("factors", "biases"), [(True, True), (False, True), (False, False)])
+    def test_the_switches(self, factors, biases, fitted):
+        assert fitted({"decay_factors": factors, "decay_biases": biases}, wd=0.7) == [0.7 * factors, 0.7 * biases]
+
+    def test_decay_shrinks_rows_without_gradients_and_leaves_biases(self, split):
+        """Users and items that no batch holds move by decay alone."""
+        part = split.train.take((split.train.user > 0) & (split.train.item > 0))
+        learn = rating_learner(
+            collab_dataloaders(type(split)(part, split.valid), bs=64), model := Biased(40, 60), wd=0.3
+        )
+        factors, bias = model.user_factors.weight[0].clone(), model.item_bias.weight[0].clone()
+        with learn.no_logging(), learn.no_bar():
+            learn.fit_one_cycle(2, 0.01)
+        shrunk = model.user_factors.weight[0] / factors
+        assert torch.allclose(shrunk, shrunk[0].expand(3), rtol=1e-4)
+        assert 0.5 < shrunk[0] < 0.999
+        assert torch.equal(model.item_bias.weight[0], bias)
+
+    def test_a_model_without_biases(self, learn):
+        learn.fit_one_cycle(1)
+        assert [len(group["params"]) for group in learn.opt.opt.param_groups] == [2, 0]
+
+
+def test_divergence_is_an_error_that_names_the_epoch(split):
+    learn = rating_learner(collab_dataloaders(split, bs=64), DotProduct(40, 60, 5))
+    with (
+        learn.no_logging(),
+        learn.no_bar(),
+        pytest.raises(FloatingPointError, match="in epoch 0: .*lower learning rate"),
+    ):
+        learn.fit(2, 1e20)
+
+
+def test_loss_metrics_and_callbacks_can_be_replaced(split):
+    learn = rating_learner(collab_dataloaders(split, bs=64), DotProduct(40, 60, 5), metrics=[], loss_func=nn.L1Loss())
+    assert len(learn.metrics) == 0
+    assert isinstance(learn.loss_func, nn.L1Loss)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_on_a_gpu_model_and_batches_meet(split):
+    learn = rating_learner(collab_dataloaders(split, bs=64), DotProduct(40, 60, 5))
+    with learn.no_logging(), learn.no_bar():
+        learn.fit_one_cycle(1)
+    assert learn.model.user_factors.weight.is_cuda
