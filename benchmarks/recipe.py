@@ -1,6 +1,6 @@
 """How the course recipe was settled: batch size, rate, epochs and decay, compared on validation ratings.
 
-    python benchmarks/recipe.py            (needs the 2018 edition in $COLLABKIT_DATA; about ten minutes)
+    python -m benchmarks.recipe            (needs the 2018 edition in $COLLABKIT_DATA; about ten minutes)
 
 Three splits a setting. The published batch-64 recipe, drawn as a permutation, is the line to reach. Splits 5 to 7 are
 used, so that the bands (splits 0 to 4) are measured on ratings that chose nothing.
@@ -9,7 +9,7 @@ used, so that the bands (splits 0 to 4) are measured on ratings that chose nothi
 from itertools import product
 from statistics import mean
 
-from bands import dot, dot_sigmoid, fit
+from benchmarks.bands import dot, dot_sigmoid, fit
 
 SPLITS = range(5, 8)
 MODELS = {"dot": dot, "dot+sigmoid": dot_sigmoid}

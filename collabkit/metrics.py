@@ -31,6 +31,6 @@ def _residuals(actual, predicted) -> np.ndarray:
     residuals = actual - predicted
     if not np.isfinite(residuals).all():
         raise ValueError(
-            f"{(~np.isfinite(residuals)).sum()} of {len(residuals)} rows are not finite: did training diverge?"
+            f"{(~np.isfinite(residuals)).sum()} of {len(residuals)} rows are not finite: did training diverge, or is a mean missing?"
         )
     return residuals

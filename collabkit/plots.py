@@ -26,7 +26,7 @@ STYLE = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": "#E4E4E4",
-    "figure.figsize": (7.2, 3.8),
+    "figure.figsize": (6, 3.6),
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "font.size": 11,

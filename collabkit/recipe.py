@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Recipe(NamedTuple):
-    """Settings of one fit, chosen on validation ratings of the 2018 small edition (`benchmarks/recipe.py`).
+    """Settings of one fit, chosen on validation ratings of the 2018 small edition (``benchmarks/recipe.py``).
 
     Attributes:
         bs: ratings in a batch. Eight times the usual 64: a step costs nearly the same, so an epoch is far shorter.

@@ -1,0 +1,60 @@
+# Two commands do all the set-up: `make book` and `make test`. `make` alone lists the rest.
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+PAGE := _build/html/index.html
+
+# Only what is in .venv counts, whatever this shell or this user has set up besides.
+unexport PYTHONPATH PYTHONHOME JUPYTER_PATH
+export JUPYTER_PREFER_ENV_PATH := 1
+# Debugger's notice about frozen modules: of no use in a page.
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+.PHONY: help venv book serve test lint format notebooks bands links repository clean distclean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+venv:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here: install Python 3.11 to 3.13, or say where it is: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) tools/make_venv.py
+
+book: venv ## Run the notebooks and build the book; every warning is an error.
+	@$(BIN)/jupyter-book build . --all -W --keep-going
+	@$(BIN)/python -c "import pathlib; print('Open', pathlib.Path('$(PAGE)').resolve().as_uri())"
+
+serve: ## Show the built book at http://localhost:8000 (PORT=… for another).
+	@test -f $(PAGE) || $(MAKE) book
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+test: lint ## Check style and types, then run all tests and all notebooks.
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+lint: venv ## Check style and types.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: venv ## Mend style and import order, and write the notebooks' set-up cell.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(MAKE) --no-print-directory notebooks
+
+notebooks: venv ## Drop outputs from the notebooks and write their set-up cell.
+	@$(BIN)/python tools/notebooks.py setup
+
+bands: venv ## Measure again the scores that chapters are checked against (ONLY=name for some).
+	@$(BIN)/python -m benchmarks.bands $(ONLY)
+
+links: venv ## Check that the links in the book still lead somewhere (needs the network).
+	@$(BIN)/jupyter-book build . --builder linkcheck
+
+repository: venv ## Print the repository's URL, or move the project: make repository URL=https://github.com/OWNER/NAME
+	@$(BIN)/python tools/repository.py $(URL)
+
+clean: ## Remove what was built, and caches; keep .venv.
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean ## Remove .venv too.
+	rm -rf .venv

@@ -1,0 +1,80 @@
+"""What every test stands on: no network, the optional local data, and a count of the notebooks that ran."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+
+def is_local(host: object) -> bool:
+    if isinstance(host, bytes):
+        host = host.decode()
+    if host in (None, "", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(str(host).partition("%")[0]).is_loopback
+    except ValueError:  # a name
+        return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network():
+    """Refuse every way out of this machine, in the tests' own process: notebooks run in kernels of their own."""
+
+    def refuse(host: object) -> None:
+        if not is_local(host):
+            # fail() raises what no `except Exception` of the code under test can swallow
+            pytest.fail(f"a test asked for the network ({host!r}); give it a local file, or replace the download")
+
+    def guarded(method):
+        def connect(self, address):
+            if self.family in (socket.AF_INET, socket.AF_INET6):
+                refuse(address[0])
+            return method(self, address)
+
+        return connect
+
+    getaddrinfo = socket.getaddrinfo
+
+    def guarded_getaddrinfo(host, *args, **kwargs):
+        refuse(host)
+        return getaddrinfo(host, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
+        patch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
+        patch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
+        yield
+
+
+@pytest.fixture(scope="session")
+def small_2018() -> Path:
+    """The folder of MovieLens' 2018 edition, for tests that need the real files."""
+    data = os.environ.get("COLLABKIT_DATA")
+    if not data:
+        pytest.skip("$COLLABKIT_DATA is not set: it names the folder that holds ml-latest-small")
+    folder = Path(data, "ml-latest-small")
+    if not (folder / "ratings.csv").is_file():
+        pytest.skip(f"$COLLABKIT_DATA is {data}, which holds no ml-latest-small/ratings.csv")
+    return folder
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say which part of the run was notebooks: pytest counts their cells among the tests."""
+    outcomes: dict[str, set[str]] = {}
+    cells = 0
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.stats.get(outcome, []):
+            notebook, _, cell = getattr(report, "nodeid", "").partition("::")
+            if notebook.endswith(".ipynb"):
+                outcomes.setdefault(notebook, set()).add(outcome)
+                cells += bool(cell)
+    failed = sorted(name for name, seen in outcomes.items() if seen != {"passed"})
+    count = f"{len(outcomes)} ran ({cells} cells), {len(outcomes) - len(failed)} passed, {len(failed)} failed"
+    terminalreporter.write_line(f"notebooks: {count}")
+    for name in failed:
+        terminalreporter.write_line(f"  failed: {name}")

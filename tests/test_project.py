@@ -1,0 +1,137 @@
+"""The files around the package agree with one another."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+import collabkit
+from tools import make_venv, repository
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))
+BASE = PROJECT["project"]["dependencies"]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+def load(name: str) -> dict:
+    return yaml.safe_load((ROOT / name).read_text("utf8"))
+
+
+def pinned() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text("utf8").splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in pins}
+
+
+def jobs(workflow: Path) -> dict[str, dict]:
+    return yaml.safe_load(workflow.read_text("utf8"))["jobs"]
+
+
+@pytest.mark.parametrize("requirement", [Requirement(r) for r in (*BASE, *EXTRAS["book"], *EXTRAS["test"])], ids=str)
+def test_every_requirement_allows_the_version_that_was_tested(requirement):
+    assert pinned()[canonicalize_name(requirement.name)] in requirement.specifier
+
+
+def test_constraints_are_sorted_and_name_no_build_of_torch():
+    names = list(pinned())
+    assert names == sorted(names)
+    assert "+" not in pinned()["torch"]
+
+
+def test_conda_and_binder_install_what_pyproject_asks_for():
+    *conda, pip = load("environment.yml")["dependencies"]
+    nbval = [requirement for requirement in EXTRAS["test"] if requirement.startswith("nbval")]
+    assert pip["pip"] == ["-c constraints.txt", *BASE, *EXTRAS["book"], *nbval, "-e ."]
+    assert conda[0].removeprefix("python=") in SpecifierSet(PROJECT["project"]["requires-python"])
+
+
+def test_the_package_imports_only_what_it_declares():
+    imported = set()
+    for path in (ROOT / "collabkit").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(str(node.module).partition(".")[0])
+    owners = packages_distributions()
+    used = {canonicalize_name(owners[name][0]) for name in imported - sys.stdlib_module_names - {"collabkit"}}
+    assert used <= {canonicalize_name(Requirement(line).name) for line in BASE}
+
+
+@pytest.mark.parametrize("pattern", PROJECT["tool"]["setuptools"]["package-data"]["collabkit"])
+def test_the_package_data_is_there(pattern):
+    assert list((ROOT / "collabkit").glob(pattern))
+
+
+def test_everyone_names_the_same_pythons():
+    pythons = [f"{major}.{minor}" for major, minor in reversed(make_venv.SUPPORTED)]
+    requires = SpecifierSet(PROJECT["project"]["requires-python"])
+    assert [f"3.{minor}" for minor in range(30) if f"3.{minor}" in requires] == pythons
+    stated = [line.rpartition(" ")[2] for line in PROJECT["project"]["classifiers"] if "Python :: 3." in line]
+    assert stated == pythons
+    assert jobs(ROOT / ".github/workflows/ci.yml")["test"]["strategy"]["matrix"]["python"] == pythons
+
+
+def test_everyone_names_the_same_version():
+    assert collabkit.__version__ == PROJECT["project"]["version"] == load("CITATION.cff")["version"]
+
+
+def test_the_citation_has_what_the_format_requires():
+    citation = load("CITATION.cff")
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+    assert citation["repository-code"] == repository.current()
+
+
+def test_no_file_links_to_another_repository_of_this_name():
+    owner, name = repository.parse(repository.current())
+    for path in repository.files():
+        text = (ROOT / path).read_text("utf8", errors="ignore")
+        assert set(re.findall(rf"github\.com/([\w-]+)/{re.escape(name)}\b", text)) <= {owner}, path
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_ask_for_little_and_come_to_an_end(workflow):
+    text = workflow.read_text("utf8")
+    assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+    assert "concurrency" in yaml.safe_load(text)
+    for name, job in jobs(workflow).items():
+        assert job["timeout-minutes"] <= 90, name
+        for step in job["steps"]:
+            # ${{ … }} in a script would let a branch's name run as code: values come through env
+            assert "${{" not in step.get("run", ""), step
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_point_the_links_at_their_own_repository_first(workflow):
+    for name, job in jobs(workflow).items():
+        commands = "\n".join(step.get("run", "") for step in job["steps"])
+        builds = re.search(r"make (test|book)|notebooks\.py|docker run", commands)
+        if builds:
+            assert 0 <= commands.find("tools/repository.py") < builds.start(), name
+
+
+def test_actionlint_finds_nothing():
+    if not shutil.which("actionlint"):
+        pytest.skip("actionlint is not on the path: CONTRIBUTING.md says where to get it")
+    done = subprocess.run(["actionlint", "-no-color", *WORKFLOWS], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_commits_are_checked_by_what_is_installed():
+    for repo in load(".pre-commit-config.yaml")["repos"]:
+        assert repo["repo"] == "local"
+        assert all(hook["entry"].startswith(".venv/bin/") for hook in repo["hooks"])
