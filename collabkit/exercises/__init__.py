@@ -1,0 +1,117 @@
+"""Checks for the exercises and quizzes of the course: one small file a chapter.
+
+A check is a function that judges an answer: it returns ``None`` when the answer is right, else a hint::
+
+    @check("1.1", praise="That is the whole baseline.")
+    def check_1(mean):
+        if not 3 < mean < 4:
+            return "the mean of all training ratings is a little over three and a half stars."
+
+What the reader sees: nothing tried yet (the answer is ``None``, or a stub that returns it), a hint, or "Right."
+The check returns true only when right, so ``assert check_1(solution_mean)`` fails when a solution is wrong.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from functools import wraps
+from importlib.resources import files
+
+# Blue and vermilion: told apart with any colour vision, and readable under white text (contrast of 4.5 and more).
+QUIZ_COLOURS = {
+    "--jq-multiple-choice-bg": "#1f3a4d",
+    "--jq-many-choice-bg": "#1f3a4d",
+    "--jq-numeric-bg": "#1f3a4d",
+    "--jq-string-bg": "#1f3a4d",
+    "--jq-mc-button-bg": "#f7f7f5",
+    "--jq-mc-button-border": "#c9ced2",
+    "--jq-correct-color": "#0069a3",
+    "--jq-incorrect-color": "#a63d00",
+    "--jq-text-color": "#ffffff",
+    "--jq-link-color": "#9fd3f5",
+    "--jq-numeric-input-bg": "#f7f7f5",
+}
+# Backgrounds of their own, so that all reads well in a dark theme too; what has the keyboard is outlined.
+QUIZ_STYLE = """<style>
+.Quiz { font-size: 1rem; line-height: 1.4; }
+.Quiz .MCButton:focus-within { outline: 3px solid #e69f00; outline-offset: 1px; }
+.Quiz .MCButton .sr-only { position: absolute; opacity: 0; }
+.Quiz .InpLabel { background: #1f3a4d; border-radius: 8px; color: #fff; font-size: 1rem; padding: 0 .75rem; }
+.Quiz .Input-text { border: 1px solid #767676; color: #1b1b1b; }
+.Quiz .Input-text:focus { outline: 3px solid #e69f00; }
+.Quiz .Feedback:not(:empty) { background: #fff; border-radius: 8px; font-size: 1rem; padding: .5rem .75rem; }
+</style>"""
+
+
+class NotTried(Exception):
+    """Raise it in a check when the answer is still the empty stub."""
+
+
+class Verdict(int):
+    """True or false. Silent as the last line of a cell: the check has printed what there is to say."""
+
+    def _ipython_display_(self) -> None:
+        pass
+
+
+def check(number: str, praise: str = "") -> Callable:
+    """Turn a judge (answer -> hint or ``None``) into a check that prints, and returns whether the answer is right.
+
+    Args:
+        number: the exercise, as in "1.1".
+        praise: what to say after "Right.", such as what the answer shows.
+    """
+
+    def decorate(judge: Callable[..., str | None]) -> Callable[..., Verdict]:
+        @wraps(judge)
+        def checked(*answers) -> Verdict:
+            try:
+                if any(answer is None for answer in answers):
+                    raise NotTried
+                hint = judge(*[_asked(answer) for answer in answers])
+            except NotTried:
+                print(f"Exercise {number}: not tried yet. Write your answer above, then run this cell again.")
+                return Verdict(False)
+            except Exception as error:
+                hint = f"checking your answer raised {type(error).__name__}: {error}"
+            print(f"Exercise {number}: " + (f"not yet. Hint: {hint}" if hint else f"right. {praise}".rstrip()))
+            return Verdict(not hint)
+
+        return checked
+
+    return decorate
+
+
+def _asked(answer):
+    """A student's function, watched: while it is a stub that returns ``None`` it counts as not tried."""
+    if not inspect.isfunction(answer):
+        return answer
+
+    @wraps(answer)
+    def asked(*args, **kwargs):
+        result = answer(*args, **kwargs)
+        if result is None:
+            raise NotTried
+        return result
+
+    return asked
+
+
+def questions(chapter: int) -> list[dict]:
+    """The quiz of one chapter, as jupyterquiz reads it."""
+    path = files(__package__) / "quizzes" / f"{chapter:02}.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"chapter {chapter} has no quiz: write collabkit/exercises/quizzes/{chapter:02}.json")
+    return json.loads(path.read_text("utf8"))
+
+
+def quiz(chapter: int) -> None:
+    """Show the quick check of one chapter. It needs no network: questions and script travel in the notebook."""
+    asked = questions(chapter)
+    from IPython.display import HTML, display
+    from jupyterquiz import display_quiz
+
+    display(HTML(QUIZ_STYLE))
+    display_quiz(asked, colors=QUIZ_COLOURS, max_width=760, border_radius=8)

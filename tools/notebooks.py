@@ -1,0 +1,176 @@
+"""Keep the notebooks clean, give every chapter the same set-up cell, and translate chapters for Colab.
+
+    python tools/notebooks.py clean [PATH ...]  drop outputs, counts and stray metadata, in place
+    python tools/notebooks.py setup [PATH ...]  the same, and write the generated set-up cell and the folds
+    python tools/notebooks.py check [PATH ...]  exit 1, naming each notebook that setup would change
+    python tools/notebooks.py plain OUT         copies in plain Markdown, for Colab and GitHub
+
+Without paths: every notebook of the book. Needs nbformat, and nothing else outside the standard library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # so that the file also runs as a script
+
+from tools import myst  # noqa: E402
+
+PLACEHOLDER_URL = "https://github.com/your_name/collabkit"
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+CELL_METADATA = {"tags", "cellView", "mystnb"}  # mystnb: alternative text of a figure, label of a fold
+
+# What the set-up cell never lets pip change in a running Colab.
+HELD = "torch torchvision numpy pandas scipy scikit-learn matplotlib fastai fastcore ipython"
+
+SETUP = """\
+# Run this cell first. In Colab it installs the course (about a minute); elsewhere it only imports.
+import importlib.util
+
+course = "{url}"
+if importlib.util.find_spec("collabkit") is None:
+    import subprocess
+    import sys
+    import tempfile
+    from importlib.metadata import distributions
+    from pathlib import Path
+
+    # What Colab has stays at its version (torch, pandas, ...): the course fits in, or pip says why not.
+    held = {held}
+    lines = [f"{{d.name}}=={{d.version}}" for d in distributions() if d.name in held]
+    constraints = Path(tempfile.mkdtemp(), "constraints.txt")
+    constraints.write_text("\\n".join(lines))
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", str(constraints)]
+    if subprocess.run([*pip, f"collabkit @ git+{{course}}"]).returncode:
+        raise RuntimeError(
+            "The course was not installed; pip's reason is above. Choose Runtime > Disconnect and delete "
+            f"runtime, then run this cell again. Still no luck? Tell us: {{course}}/issues"
+        )
+    importlib.invalidate_caches()
+
+from collabkit import plots
+
+plots.use_style()"""
+
+
+def repository_url(root: Path = ROOT) -> str:
+    """The one place that holds the repository's URL: pyproject.toml, [project.urls] Repository."""
+    pyproject = root / "pyproject.toml"
+    if not pyproject.exists():
+        return PLACEHOLDER_URL
+    return tomllib.loads(pyproject.read_text("utf8"))["project"]["urls"]["Repository"].removesuffix(".git")
+
+
+def setup_source(url: str | None = None) -> str:
+    return SETUP.format(url=url or repository_url(), held=f'"{HELD}".split()')
+
+
+def read(path: Path) -> NotebookNode:
+    return nbformat.reads(path.read_text("utf8"), as_version=4)
+
+
+def write(nb: NotebookNode) -> str:
+    """Keys sorted, indent of one, UTF-8, newline at the end: as Jupyter saves, so that diffs stay small."""
+    return nbformat.writes(nb, version=nbformat.NO_CONVERT).rstrip("\n") + "\n"
+
+
+def clean(nb: NotebookNode) -> NotebookNode:
+    """Drop empty cells, outputs, counts and all metadata but `CELL_METADATA`; keep ids, mend missing ones."""
+    nb.metadata = nbformat.from_dict(METADATA)
+    nb.nbformat, nb.nbformat_minor = 4, 5
+    nb.cells = [cell for cell in nb.cells if cell.source.strip()]
+    seen: set[str] = set()
+    for position, cell in enumerate(nb.cells):
+        cell.source = cell.source.strip("\n").rstrip()
+        cell.metadata = NotebookNode({k: v for k, v in cell.metadata.items() if k in CELL_METADATA and v})
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        if not re.fullmatch(r"[\w-]{1,64}", cell.get("id", "")) or cell.id in seen:
+            cell.id = hashlib.sha1(f"{position} {cell.source}".encode()).hexdigest()[:8]
+        seen.add(cell.id)
+    return nb
+
+
+def fold(tag: str, how: str, what: str) -> NotebookNode:
+    """Metadata that folds a cell in the rendered page."""
+    prompts = {"code_prompt_show": f"Show {what}", "code_prompt_hide": f"Hide {what}"}
+    return nbformat.from_dict({"tags": [tag, how], "mystnb": prompts})
+
+
+def set_up(nb: NotebookNode, url: str | None = None) -> NotebookNode:
+    """Write the generated set-up cell, over the one tagged "setup" or as the third cell; fold the solutions."""
+    found = [cell for cell in nb.cells if "setup" in cell.metadata.get("tags", [])]
+    if not found:
+        found = [nbformat.v4.new_code_cell(id="setup")]
+        nb.cells.insert(2, found[0])
+    found[0].metadata.update(fold("setup", "hide-input", "the set-up"))
+    found[0].source = setup_source(url)
+    for cell in nb.cells:
+        if "solution" in cell.metadata.get("tags", []):
+            cell.metadata.update(fold("solution", "hide-cell", "the solution"), cellView="form")
+    return nb
+
+
+def plain(nb: NotebookNode, here: Path, bib: dict | None = None, url: str | None = None) -> NotebookNode:
+    """The same notebook in Markdown that GitHub and Colab show as meant."""
+    bib = myst.references((ROOT / "book/references.bib").read_text("utf8")) if bib is None else bib
+    translate = myst.Plain(here, ROOT, bib, url or repository_url())
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            cell.source = translate.markdown(cell.source)
+    return nb
+
+
+def notebooks() -> list[Path]:
+    found = sorted(p for p in (ROOT / "book").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+    return [Path(os.path.relpath(path)) for path in found]
+
+
+def main(argv: list[str] | None = None) -> int:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("command", choices=("clean", "setup", "check", "plain"))
+    parser.add_argument("paths", nargs="*", type=Path, help="notebooks; for `plain`, the folder to write to")
+    args = parser.parse_args(argv)
+    if args.command == "plain" and len(args.paths) != 1:
+        parser.error("plain needs one folder to write to")
+    changes, problems = {}, []
+    for path in notebooks() if args.command == "plain" else args.paths or notebooks():
+        try:
+            nb = clean(read(path))
+            if args.command in ("setup", "check"):
+                nb = clean(set_up(nb))
+            if args.command == "plain":
+                nb = plain(nb, path.parent)
+                path = args.paths[0] / path.resolve().relative_to(ROOT)
+            changes[path] = write(nb)
+        except (ValueError, OSError) as error:
+            problems.append(f"{path}: {error}")
+    changes = {p: text for p, text in changes.items() if not p.exists() or p.read_text("utf8") != text}
+    if args.command == "check":
+        problems += [f"{path}: run `python tools/notebooks.py setup {path}`" for path in changes]
+    elif not problems:  # all or nothing
+        for path, text in changes.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf8", newline="\n")
+            print(f"wrote {path}")
+    print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
