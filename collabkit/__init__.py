@@ -1,6 +1,6 @@
 """collabkit: collaborative filtering, as the course builds it.
 
-Names are loaded when they are first used, so that ``import collabkit`` is instant and reading ratings needs no torch.
+Names are loaded when they are first used, so that ``import collabkit`` is instant and ratings need no torch.
 """
 
 from __future__ import annotations
@@ -22,9 +22,20 @@ _MODULE = {
     "RECIPE": "recipe",
     "collab_dataloaders": "loaders",
     "DotProduct": "models",
+    "DotProductBias": "models",
+    "DotProductBiasParams": "models",
+    "EmbeddingNet": "models",
+    "create_params": "models",
     "sigmoid_range": "models",
     "rating_learner": "learner",
     "band": "bands",
+    "most_rated": "interpret",
+    "item_biases": "interpret",
+    "item_components": "interpret",
+    "similar_items": "interpret",
+    "mean_overlap": "interpret",
+    "labelled_map": "maps",
+    "InteractiveMap": "maps",
 }
 
 __all__ = sorted(_MODULE)

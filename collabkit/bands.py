@@ -27,10 +27,12 @@ class Band:
 
     @property
     def low(self) -> float:
+        """The mean less four standard deviations."""
         return self.mean - 4 * self.sd
 
     @property
     def high(self) -> float:
+        """The mean plus four standard deviations."""
         return self.mean + 4 * self.sd
 
     def __contains__(self, value: float) -> bool:
@@ -55,7 +57,7 @@ def measured() -> dict:
 
 
 def band(name: str, measure: str = "rmse") -> Band:
-    """The band of a run, e.g. ``band("small-2016/course/DotProduct")``, as RMSE in stars or as ``"mse"``.
+    """The band of a run, e.g. ``band("small-2016/course-no-decay/dot")``, as RMSE in stars or as ``"mse"``.
 
     Raises: ``KeyError`` that lists the names there are.
     """

@@ -17,6 +17,7 @@ class MeanBaseline:
 
     A user or item without training ratings, or an unknown id, counts as average: its difference is 0.
     Predictions of two means together can leave the scale; they are not clipped.
+    Once fitted, ``mean_`` is :math:`\mu`, and ``user_offset_`` ``(U,)`` and ``item_offset_`` ``(I,)`` are the brackets.
     """
 
     def __init__(self, by: tuple[str, ...] = ("user", "item")):
@@ -25,6 +26,7 @@ class MeanBaseline:
         self.by = tuple(by)
 
     def fit(self, train: Ratings) -> MeanBaseline:
+        """Take the means of the training ratings; returns itself."""
         self.users_, self.items_ = train.users, train.items
         self.mean_ = float(train.rating.mean(dtype="float64"))
         residual = train.rating - self.mean_

@@ -41,8 +41,10 @@ def rating_learner(
         lr: the rate that ``fit_one_cycle`` uses when it is not told another.
         kwargs: what fastai's ``Learner`` takes (``cbs``, ``metrics``, ``path``, …).
 
-    The model trains where ``dls`` live: the GPU when there is one. A loss that is no longer a number raises
-    ``FloatingPointError``. Source: Loshchilov & Hutter (2019); Howard & Gugger (2020).
+    The model trains where ``dls`` live: the GPU when there is one.
+
+    Raises: ``FloatingPointError``, in training, when the loss is no longer a number.
+    Source: :cite:t:`loshchilov2019decoupled`; :cite:t:`howard2020fastai`.
     """
     # fused: one kernel updates all tables. eps: AdamW's own 1e-8 lets rarely seen rows take huge steps.
     adamw = partial(torch.optim.AdamW, betas=(0.9, 0.99), eps=1e-5, weight_decay=0.0, fused=_can_fuse(dls.device))

@@ -165,10 +165,13 @@ def collab_dataloaders(
         bs: rows of a batch; validation, which needs no gradients, uses at least 8,192.
         device: where the tensors live; the GPU when there is one, else the CPU.
         seed: of the order of the training rows.
-        replacement: draw training rows with replacement (see :class:`RatingsLoader`).
+        replacement: draw training rows with replacement (see :class:`~collabkit.loaders.RatingsLoader`).
 
     A user or item that occurs only in validation keeps its row of the table, which training leaves at its random
     start; ``dls.valid.dataset.cold`` marks such ratings.
+
+    Shape: each batch is x ``(B, 2)`` int64 (user index, item index) and y ``(B, 1)`` float32 stars.
+    Raises: ``ValueError`` for ``bs`` below 1.
     """
     if bs < 1:
         raise ValueError(f"bs={bs}: a batch holds at least one rating.")

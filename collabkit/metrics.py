@@ -30,7 +30,6 @@ def _residuals(actual, predicted) -> np.ndarray:
         raise ValueError("no rows to measure: the error of an empty table is undefined.")
     residuals = actual - predicted
     if not np.isfinite(residuals).all():
-        raise ValueError(
-            f"{(~np.isfinite(residuals)).sum()} of {len(residuals)} rows are not finite: did training diverge, or is a mean missing?"
-        )
+        bad = (~np.isfinite(residuals)).sum()
+        raise ValueError(f"{bad} of {len(residuals)} rows are not finite: did training diverge, or is a mean missing?")
     return residuals

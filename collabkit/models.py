@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -32,9 +34,11 @@ class DotProduct(nn.Module):
         n_factors: K, the length of one embedding.
         y_range: (lo, hi) in stars; ``None`` leaves the score unbounded.
 
+    A row that training never touched keeps its small random start.
+
     Shape: x ``(B, 2)`` int64 (user index, item index) -> ``(B, 1)`` predicted stars.
-    An index outside its table raises ``IndexError``; a row that training never touched keeps its small random start.
-    Source: Funk (2006); Koren, Bell & Volinsky (2009).
+    Raises: ``IndexError`` for an index outside its table.
+    Source: :cite:t:`funk2006netflix`; :cite:t:`koren2009matrix`.
     """
 
     def __init__(self, n_users: int, n_items: int, n_factors: int, y_range: tuple[float, float] | None = None):
@@ -47,4 +51,107 @@ class DotProduct(nn.Module):
         users = self.user_factors(x[:, 0])  # (B, K)
         items = self.item_factors(x[:, 1])  # (B, K)
         score = (users * items).sum(dim=1, keepdim=True)  # (B, 1)
+        return score if self.y_range is None else sigmoid_range(score, *self.y_range)
+
+
+class DotProductBias(nn.Module):
+    r"""Matrix factorization with user and item biases.
+
+    .. math:: \hat r_{ui} = \operatorname{sigmoid}(p_u^\top q_i + b_u + b_i)\,(hi - lo) + lo
+
+    Args:
+        n_users, n_items: rows of the two embedding tables, and of the two bias tables.
+        n_factors: K, the length of one embedding.
+        y_range: (lo, hi) in stars; ``None`` leaves the score unbounded.
+
+    Shape: x ``(B, 2)`` int64 (user index, item index) -> ``(B, 1)`` predicted stars.
+    Raises: ``IndexError`` for an index outside its table.
+    Source: :cite:t:`koren2009matrix`.
+    """
+
+    def __init__(self, n_users: int, n_items: int, n_factors: int, y_range: tuple[float, float] | None = None):
+        super().__init__()
+        self.user_factors = embedding(n_users, n_factors)
+        self.item_factors = embedding(n_items, n_factors)
+        self.user_bias = embedding(n_users, 1)
+        self.item_bias = embedding(n_items, 1)
+        self.y_range = y_range
+
+    def forward(self, x: Tensor) -> Tensor:
+        user, item = x[:, 0], x[:, 1]  # (B,)
+        score = (self.user_factors(user) * self.item_factors(item)).sum(dim=1, keepdim=True)  # (B, 1)
+        score = score + self.user_bias(user) + self.item_bias(item)  # (B, 1)
+        return score if self.y_range is None else sigmoid_range(score, *self.y_range)
+
+
+def create_params(size) -> nn.Parameter:
+    """An embedding table made by hand: a parameter of this size, drawn from N(0, 0.01²)."""
+    return nn.Parameter(torch.zeros(size).normal_(0, 0.01))
+
+
+class DotProductBiasParams(nn.Module):
+    """:class:`DotProductBias` on four hand-made tables; same arguments, shapes and scores.
+
+    ``index_select`` picks rows as ``table[rows]`` does, but refuses an index of -1, which would read the last row.
+    """
+
+    def __init__(self, n_users: int, n_items: int, n_factors: int, y_range: tuple[float, float] | None = None):
+        super().__init__()
+        self.user_factors = create_params([n_users, n_factors])
+        self.item_factors = create_params([n_items, n_factors])
+        self.user_bias = create_params([n_users, 1])
+        self.item_bias = create_params([n_items, 1])
+        self.y_range = y_range
+
+    def forward(self, x: Tensor) -> Tensor:
+        user, item = x[:, 0], x[:, 1]  # (B,)
+        users = self.user_factors.index_select(0, user)  # (B, K)
+        items = self.item_factors.index_select(0, item)  # (B, K)
+        score = (users * items).sum(dim=1, keepdim=True)  # (B, 1)
+        score = score + self.user_bias.index_select(0, user) + self.item_bias.index_select(0, item)  # (B, 1)
+        return score if self.y_range is None else sigmoid_range(score, *self.y_range)
+
+
+class EmbeddingNet(nn.Module):
+    r"""A neural net on the two embeddings laid end to end.
+
+    .. math:: \hat r_{ui} = \operatorname{sigmoid}\bigl(\operatorname{net}([p_u; q_i])\bigr)\,(hi - lo) + lo
+
+    Args:
+        n_users, n_items: rows of the two embedding tables.
+        n_factors: length of an embedding: one number, or (of users, of items).
+        y_range: (lo, hi) in stars; ``None`` leaves the score unbounded.
+        layers: units of each hidden layer; a ReLU follows each.
+        embedding_dropout, dropout: share of values dropped in training after the embeddings, and after each layer.
+
+    Shape: x ``(B, 2)`` int64 (user index, item index) -> ``(B, 1)`` predicted stars.
+    Raises: ``IndexError`` for an index outside its table.
+    Source: :cite:t:`he2017neural`; :cite:t:`howard2020fastai`.
+    """
+
+    def __init__(
+        self,
+        n_users: int,
+        n_items: int,
+        n_factors: int | tuple[int, int],
+        y_range: tuple[float, float] | None = None,
+        layers: tuple[int, ...] = (100,),
+        embedding_dropout: float = 0.0,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        user_size, item_size = (n_factors, n_factors) if isinstance(n_factors, int) else n_factors
+        self.user_factors = embedding(n_users, user_size)
+        self.item_factors = embedding(n_items, item_size)
+        self.embedding_dropout = nn.Dropout(embedding_dropout)
+        sizes = [user_size + item_size, *layers]
+        hidden: list[nn.Module] = []
+        for n_in, n_out in pairwise(sizes):
+            hidden += [nn.Linear(n_in, n_out), nn.ReLU(), nn.Dropout(dropout)]
+        self.layers = nn.Sequential(*hidden, nn.Linear(sizes[-1], 1))
+        self.y_range = y_range
+
+    def forward(self, x: Tensor) -> Tensor:
+        pair = torch.cat([self.user_factors(x[:, 0]), self.item_factors(x[:, 1])], dim=1)  # (B, K_u + K_i)
+        score = self.layers(self.embedding_dropout(pair))  # (B, 1)
         return score if self.y_range is None else sigmoid_range(score, *self.y_range)

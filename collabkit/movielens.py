@@ -66,6 +66,8 @@ def load_movielens(name: str = "small-2016", path: str | os.PathLike | None = No
     Raises: ``ValueError`` for an unknown edition or a copy that is damaged; ``FileNotFoundError`` for a local folder
     that is not there; ``ConnectionError`` when GroupLens does not answer. A damaged download is removed, so that the
     next call starts afresh; your own folders are never changed.
+
+    Source: :cite:t:`harper2015movielens`.
     """
     if name == "small-2016":
         if path is not None:

@@ -48,16 +48,22 @@ def long_tail(counts, ax: Axes | None = None, what: str = "films") -> Axes:
     """
     counts = np.sort(np.asarray(counts))[::-1]
     counts = counts[counts > 0]
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     ax.plot(np.arange(1, len(counts) + 1), counts)
     ax.set(xscale="log", yscale="log", xlabel=f"{what}, most rated first", ylabel="ratings")
     return ax
 
 
 def loss_curves(learn, ax: Axes | None = None) -> Axes:
-    """Training and validation loss after each epoch of the last fit, from a fastai ``Learner``'s recorder."""
-    train, valid = np.array([row[:2] for row in learn.recorder.values]).T
-    ax = _axes(ax)
+    """Training and validation loss after each epoch of the last fit, from a fastai ``Learner``'s recorder.
+
+    Raises: ``ValueError`` when the recorder holds no fit; fastai clears it in ``validate`` and ``get_preds``.
+    """
+    rows = learn.recorder.values
+    if not rows or len(rows[0]) < 2 + len(learn.metrics):
+        raise ValueError("the recorder holds no fit: draw the curves before validate() or get_preds(), which clear it.")
+    train, valid = np.array([row[:2] for row in rows]).T
+    ax = axes_or_new(ax)
     epochs = np.arange(1, len(train) + 1)
     ax.plot(epochs, train, marker="o", label="training")
     ax.plot(epochs, valid, marker="s", linestyle="--", label="validation")
@@ -66,5 +72,6 @@ def loss_curves(learn, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _axes(ax: Axes | None) -> Axes:
+def axes_or_new(ax: Axes | None) -> Axes:
+    """The axes given, or those of a new figure."""
     return ax if ax is not None else plt.subplots()[1]

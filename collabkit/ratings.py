@@ -24,6 +24,7 @@ class Vocabulary:
 
     @property
     def ids(self) -> np.ndarray:
+        """The ids in the order of their codes."""
         return self._index.to_numpy()
 
     def __len__(self) -> int:
@@ -160,12 +161,12 @@ class Ratings:
 
     @property
     def n_users(self) -> int:
-        """Rows of a user table: users of the whole data, with or without a rating in this part of it."""
+        """How many users the whole data has, with or without a rating in this part of it; rows of a user table."""
         return len(self.users)
 
     @property
     def n_items(self) -> int:
-        """Rows of an item table: items of the whole data, with or without a rating in this part of it."""
+        """How many items the whole data has, with or without a rating in this part of it; rows of an item table."""
         return len(self.items)
 
     @property
@@ -182,7 +183,7 @@ class Ratings:
 
     @property
     def labels(self) -> np.ndarray:
-        """A label for people, by item code: ``"Title (Year)"``. Two items may share one: ids are the keys."""
+        """Labels for people, ``"Title (Year)"``, by item code. Two items may share one, so compute with ids."""
         return self.films["label"].to_numpy()
 
     def take(self, rows) -> Ratings:

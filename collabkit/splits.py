@@ -37,7 +37,9 @@ def random_split(ratings: Ratings, valid: float = 0.2, seed: int = 0) -> Split:
         valid: the share held out, between 0 and 1.
         seed: of NumPy's generator; the same seed gives the same rows on every machine.
 
-    Both parts keep the order of the table and are never empty. Raises ``ValueError`` for a share that leaves one empty.
+    Both parts keep the order of the table and are never empty.
+
+    Raises: ``ValueError`` for a share that leaves one of them empty.
     """
     n_valid = round(len(ratings) * valid) if 0 < valid < 1 else 0
     if not 0 < n_valid < len(ratings):
@@ -50,7 +52,11 @@ def random_split(ratings: Ratings, valid: float = 0.2, seed: int = 0) -> Split:
 
 
 def k_fold(ratings: Ratings, k: int = 5, seed: int = 0) -> Iterator[Split]:
-    """Cut the ratings into k random parts of (nearly) one size; each is held out once while the others train."""
+    """Cut the ratings into k random parts of (nearly) one size; each is held out once while the others train.
+
+    Returns: an iterator over k :class:`Split`.
+    Raises: ``ValueError`` unless k lies between 2 and the number of ratings.
+    """
     if not 2 <= k <= len(ratings):
         raise ValueError(f"k={k} folds of {len(ratings)} ratings: choose k between 2 and the number of ratings.")
     fold = np.random.default_rng(seed).permutation(len(ratings)) % k

@@ -25,10 +25,21 @@ def test_loss_curves_show_each_epoch():
 
     class Learn:
         recorder = Recorder
+        metrics = ("rmse",)
 
     ax = plots.loss_curves(Learn)
     assert [line.get_ydata().tolist() for line in ax.lines] == [[1.0, 0.8], [1.1, 1.0]]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["training", "validation"]
+
+
+@pytest.mark.parametrize("values", [[], [(1.0, 1.0)]])
+def test_loss_curves_of_no_fit_say_what_cleared_them(values):
+    class Learn:
+        metrics = ("rmse",)
+        recorder = type("Recorder", (), {"values": values})
+
+    with pytest.raises(ValueError, match="before validate"):
+        plots.loss_curves(Learn)
 
 
 def test_plots_draw_where_they_are_told():

@@ -1,0 +1,114 @@
+"""Interpret: read what a trained model has put into its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from collabkit.ratings import Ratings
+
+
+def table(model: nn.Module, name: str) -> np.ndarray:
+    """A copy of one table of a model on the CPU, whether an ``nn.Embedding`` or made by hand ``(n, K)``.
+
+    Raises: ``AttributeError`` that lists the tables the model has.
+    """
+    found = getattr(model, name, None)
+    if found is None:
+        known = sorted({key.removesuffix(".weight") for key in model.state_dict()})
+        raise AttributeError(f"{type(model).__name__} has no table {name!r}; it has {', '.join(known)}.")
+    weight = found.weight if isinstance(found, nn.Embedding) else found
+    return weight.detach().cpu().numpy().copy()
+
+
+def most_rated(ratings: Ratings, n: int) -> np.ndarray:
+    """Item codes of the n items with the most ratings, most rated first; ties in the order of the codes ``(n,)``."""
+    counts = np.bincount(ratings.item, minlength=ratings.n_items)
+    return np.argsort(-counts, kind="stable")[:n]
+
+
+def item_biases(model: nn.Module, ratings: Ratings) -> pd.DataFrame:
+    """What a model thinks of each item, apart from who rates it: one row an item, lowest bias first.
+
+    Args:
+        model: one with an ``item_bias`` table ``(I, 1)``.
+        ratings: the training ratings, for labels, means and counts.
+
+    Returns: columns ``item, label, bias, mean, ratings``. The bias is in the model's own score, before any sigmoid;
+    ``mean`` is in stars, NaN for an item without training ratings.
+    """
+    counts = np.bincount(ratings.item, minlength=ratings.n_items)
+    sums = np.bincount(ratings.item, weights=ratings.rating, minlength=ratings.n_items)
+    mean = np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+    columns = {"item": ratings.items.ids, "label": ratings.labels, "bias": table(model, "item_bias")[:, 0]}
+    biases = pd.DataFrame({**columns, "mean": mean, "ratings": counts})
+    return biases.sort_values("bias", kind="stable")
+
+
+def item_components(model: nn.Module, ratings: Ratings, codes: np.ndarray, n: int = 3) -> pd.DataFrame:
+    """Principal components of item factors: the few directions in which these items differ most.
+
+    Args:
+        model: one with an ``item_factors`` table ``(I, K)``.
+        codes: the items to compare, by code; few ratings make noisy factors, so take :func:`most_rated` ones.
+        n: components to keep.
+
+    Returns: one row an item code, columns ``item, label, pc1 … pcn``, and in ``.attrs["explained"]`` the share of
+    the variance each component holds. A component's sign is arbitrary: it is set so that its largest entry is positive.
+    """
+    from sklearn.decomposition import PCA
+
+    pca = PCA(n_components=n, svd_solver="full")
+    scores = pca.fit_transform(table(model, "item_factors")[codes])  # (items, n)
+    scores *= np.sign(scores[np.abs(scores).argmax(axis=0), np.arange(n)])
+    found = pd.DataFrame(scores, index=codes, columns=[f"pc{i + 1}" for i in range(n)])
+    found.insert(0, "label", ratings.labels[codes])
+    found.insert(0, "item", ratings.items.ids[codes])
+    found.attrs["explained"] = pca.explained_variance_ratio_
+    return found
+
+
+def similar_items(
+    model: nn.Module, ratings: Ratings, item, k: int = 10, codes: np.ndarray | None = None
+) -> pd.DataFrame:
+    r"""The k items whose factors point most nearly the same way: :math:`\cos(q_i, q_j)`.
+
+    Args:
+        item: the id of an item.
+        codes: items to choose from, by code; all of them unless told.
+
+    Returns: columns ``item, label, similarity``, most similar first, without the item itself.
+    Raises: ``KeyError`` for an unknown id.
+    """
+    code = ratings.items.index(item)[0]
+    codes = np.arange(ratings.n_items) if codes is None else np.asarray(codes)
+    codes = codes[codes != code]
+    factors = table(model, "item_factors")
+    unit = factors / np.maximum(np.linalg.norm(factors, axis=1, keepdims=True), 1e-12)  # (I, K)
+    similarity = unit[codes] @ unit[code]  # (items,)
+    best = np.argsort(-similarity, kind="stable")[:k]
+    return pd.DataFrame(
+        {
+            "item": ratings.items.ids[codes[best]],
+            "label": ratings.labels[codes[best]],
+            "similarity": similarity[best],
+        }
+    )
+
+
+def mean_overlap(lists: Iterable[Iterable]) -> float:
+    """How much of a list two models share, on average over all pairs of lists: 0 nothing, 1 everything.
+
+    Args:
+        lists: one list of k ids a model, e.g. its twenty lowest biases; the order within a list does not matter.
+
+    Raises: ``ValueError`` for fewer than two lists.
+    """
+    sets = [set(one) for one in lists]
+    if len(sets) < 2:
+        raise ValueError("an overlap needs at least two lists.")
+    return float(np.mean([len(a & b) / max(len(a), len(b)) for a, b in combinations(sets, 2)]))
