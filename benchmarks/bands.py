@@ -22,16 +22,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from fastai.optimizer import OptimWrapper
+from fastai.torch_core import trainable_params
 from torch import nn
 from tqdm import tqdm
 
 from collabkit import RECIPE, MeanBaseline, collab_dataloaders, load_movielens, random_split, rating_learner, rmse
-from collabkit.models import DotProduct
+from collabkit.models import DotProduct, DotProductBias, DotProductBiasParams, EmbeddingNet
 
 OUT = Path(__file__).parent.parent / "collabkit" / "bands.json"
 SPLITS_AND_SEEDS = [(split, seed) for split in range(5) for seed in range(2)]
 RANGE = (0, 5.5)
 
+Model = Callable[[int, int], nn.Module]  # built for so many users and items
 Score = partial[tuple[float, float]]  # called with (edition, split, seed): validation MSE, seconds of the fit
 COURSE: dict[str, Any] = {
     "bs": RECIPE.bs,
@@ -57,7 +60,7 @@ def fit(
     edition: str,
     split: int,
     seed: int,
-    model: Callable[[int, int], nn.Module],
+    model: Model,
     epochs,
     lr,
     wd,
@@ -76,12 +79,44 @@ def fit(
     return learn.recorder.values[-1][1], time.perf_counter() - start
 
 
+def fit_published_net(edition: str, split: int, seed: int, epochs, lr, wd, bs) -> tuple[float, float]:
+    """Plain Adam at a constant rate, with its decay in the gradient (L2), as that notebook had it."""
+    parts = split_of(edition, split)
+    torch.manual_seed(seed)
+    model = net(parts.train.n_users, parts.train.n_items)
+    adam = partial(OptimWrapper, opt=partial(torch.optim.Adam, fused=True))
+    dls = collab_dataloaders(parts, bs=bs, seed=seed)
+    learn = rating_learner(dls, model, wd=wd, opt_func=adam, splitter=trainable_params)
+    start = time.perf_counter()
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(epochs, lr)
+    return learn.recorder.values[-1][1], time.perf_counter() - start
+
+
 def dot(n_users: int, n_items: int) -> nn.Module:
     return DotProduct(n_users, n_items, RECIPE.n_factors)
 
 
 def dot_sigmoid(n_users: int, n_items: int) -> nn.Module:
     return DotProduct(n_users, n_items, RECIPE.n_factors, y_range=RANGE)
+
+
+def bias(n_users: int, n_items: int) -> nn.Module:
+    return DotProductBias(n_users, n_items, RECIPE.n_factors, y_range=RANGE)
+
+
+def bias_params(n_users: int, n_items: int) -> nn.Module:
+    return DotProductBiasParams(n_users, n_items, RECIPE.n_factors, y_range=RANGE)
+
+
+def net(n_users: int, n_items: int) -> nn.Module:
+    """Start and sizes of a published notebook on the 2016 edition; see the appendix on reproductions."""
+    model = EmbeddingNet(
+        n_users, n_items, RECIPE.n_factors, y_range=RANGE, layers=(10,), embedding_dropout=0.5, dropout=0.5
+    )
+    for table in (model.user_factors, model.item_factors):
+        nn.init.uniform_(table.weight, 0, 0.05)
+    return model
 
 
 def runs() -> dict[str, Score]:
@@ -96,6 +131,25 @@ def runs() -> dict[str, Score]:
         table[f"small-2018/batch64/{name}"] = published
         for edition in ("small-2018", "small-2016"):
             table[f"{edition}/course-no-decay/{name}"] = partial(fit, model=model, wd=0.0, **COURSE)
+    decays: list[tuple[str, Model, dict[str, Any]]] = [
+        ("bias wd=.01", bias, {"wd": 0.01, "decay_biases": True}),  # published as "no decay"
+        ("bias no-decay", bias, {"wd": 0.0}),
+        ("bias wd=.1", bias, {"wd": 0.1, "decay_biases": True}),
+        ("bias wd=.1 factors-only", bias, {"wd": 0.1}),
+        ("bias-params wd=.1", bias_params, {"wd": 0.1, "decay_biases": True}),
+    ]
+    for name, build, how in decays:
+        batch64 = partial(fit, model=build, **how, **BATCH64)
+        table[f"small-2018/batch64-replacement/{name}"] = partial(batch64, replacement=True)
+        table[f"small-2018/batch64/{name}"] = batch64
+    for edition in ("small-2018", "small-2016"):
+        table[f"{edition}/course-no-decay/bias"] = partial(fit, model=bias, wd=0.0, **COURSE)
+        table[f"{edition}/course/bias"] = partial(fit, model=bias, wd=RECIPE.wd, **COURSE)
+        table[f"{edition}/course/bias-params"] = partial(fit, model=bias_params, wd=RECIPE.wd, **COURSE)
+        table[f"{edition}/course/bias decay-biases"] = partial(
+            fit, model=bias, wd=RECIPE.wd, decay_biases=True, **COURSE
+        )
+    table["small-2016/published/net"] = partial(fit_published_net, epochs=15, lr=1e-3, wd=2e-5, bs=64)
     return table
 
 
