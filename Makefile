@@ -19,6 +19,7 @@ venv:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here: install Python 3.11 to 3.13, or say where it is: make PYTHON=/path/to/python3.12"; exit 1; }
 	@$(PYTHON) tools/make_venv.py
 
+book: export OMP_NUM_THREADS := 1 # a fit of this size is no quicker on more, and far slower on a busy machine
 book: venv ## Run the notebooks and build the book; every warning is an error.
 	@$(BIN)/jupyter-book build . --all -W --keep-going
 	@$(BIN)/python -c "import pathlib; print('Open', pathlib.Path('$(PAGE)').resolve().as_uri())"
