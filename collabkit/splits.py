@@ -30,25 +30,26 @@ class Split:
         return ~(seen_user[rows.user] & seen_item[rows.item])
 
 
-def random_split(ratings: Ratings, valid: float = 0.2, seed: int = 0) -> Split:
+def random_split(ratings: Ratings, valid: float = 0.2, seed: int = 0, test: float = 0.0) -> Split:
     """Hold out a random share of the ratings.
 
     Args:
         valid: the share held out, between 0 and 1.
         seed: of NumPy's generator; the same seed gives the same rows on every machine.
+        test: a further share, kept apart for the last measurement; the validation rows do not depend on it.
 
-    Both parts keep the order of the table and are never empty.
-
-    Raises: ``ValueError`` for a share that leaves one of them empty.
+    Every part keeps the order of the table and none is empty. Raises ``ValueError`` for shares that leave one empty.
     """
-    n_valid = round(len(ratings) * valid) if 0 < valid < 1 else 0
-    if not 0 < n_valid < len(ratings):
+    n_valid, n_test = round(len(ratings) * valid), round(len(ratings) * test)
+    if n_valid < 1 or n_test < 0 or (test and not n_test) or n_valid + n_test >= len(ratings):
         raise ValueError(
-            f"valid={valid} of {len(ratings)} ratings leaves a part empty: choose a share between 0 and 1."
+            f"valid={valid}, test={test} of {len(ratings)} ratings leaves a part empty: choose shares between 0 and 1."
         )
-    held_out = np.zeros(len(ratings), dtype=bool)
-    held_out[np.random.default_rng(seed).permutation(len(ratings))[:n_valid]] = True
-    return Split(ratings.take(~held_out), ratings.take(held_out))
+    order = np.random.default_rng(seed).permutation(len(ratings))
+    part = np.zeros(len(ratings), dtype=int)
+    part[order[:n_valid]] = 1
+    part[order[n_valid : n_valid + n_test]] = 2
+    return _parts(ratings, part, with_test=n_test > 0)
 
 
 def k_fold(ratings: Ratings, k: int = 5, seed: int = 0) -> Iterator[Split]:
@@ -61,3 +62,57 @@ def k_fold(ratings: Ratings, k: int = 5, seed: int = 0) -> Iterator[Split]:
         raise ValueError(f"k={k} folds of {len(ratings)} ratings: choose k between 2 and the number of ratings.")
     fold = np.random.default_rng(seed).permutation(len(ratings)) % k
     return (Split(ratings.take(fold != i), ratings.take(fold == i)) for i in range(k))
+
+
+def temporal_split(ratings: Ratings, valid: float = 0.1, test: float = 0.1) -> Split:
+    """Cut the table in time: learn from the past, be measured on the future.
+
+    Args:
+        valid, test: shares of the ratings, the last of all going to ``test``; with ``test=0`` there is no test part.
+
+    Every training rating is older than every validation rating, and those than every test rating. Ratings of one
+    second stay together on the later side of a cut, so the shares may be a little larger than asked for. Users may
+    have all their ratings on one side. Raises ``ValueError`` without timestamps, or when a part would be empty.
+    """
+    times = _times(ratings)
+    if not (valid > 0 and test >= 0 and valid + test < 1):
+        raise ValueError(f"valid={valid}, test={test}: choose shares that leave something to learn from.")
+    in_time, last = np.sort(times), len(times) - 1
+    cuts = [in_time[min(int(len(times) * share), last)] for share in (1 - test - valid, 1 - test)]
+    if not test:
+        cuts[1] = np.inf
+    part = np.searchsorted(cuts, times, side="right")  # 0 train, 1 valid, 2 test; the cut itself goes to the later part
+    return _parts(ratings, part, with_test=test > 0)
+
+
+def leave_last_out(ratings: Ratings, n: int = 1) -> Split:
+    """Hold out the last n ratings of each user.
+
+    A user with n ratings or fewer stays in training whole: nobody is emptied. Ties in time are broken by the order of
+    the table. The held-out ratings of one user may be older than training ratings of another; use
+    :func:`temporal_split` where that matters. Raises ``ValueError`` without timestamps, or when nobody has more than n.
+    """
+    times = _times(ratings)
+    if n < 1:
+        raise ValueError(f"n={n}: hold out at least one rating of each user.")
+    order = np.lexsort((np.arange(len(times)), times, ratings.user))  # by user, then time, then place in the table
+    count = np.bincount(ratings.user, minlength=ratings.n_users)
+    from_last = np.empty(len(times), dtype="int64")
+    from_last[order] = (np.cumsum(count)[ratings.user[order]] - 1) - np.arange(len(times))  # 0 for a user's last
+    held_out = (from_last < n) & (count[ratings.user] > n)
+    return _parts(ratings, held_out.astype(int))
+
+
+def _times(ratings: Ratings) -> np.ndarray:
+    if ratings.timestamp is None:
+        raise ValueError("these ratings have no timestamps, so there is no order in time: use random_split.")
+    return ratings.timestamp
+
+
+def _parts(ratings: Ratings, part: np.ndarray, with_test: bool = False) -> Split:
+    """The split in which row j belongs to part[j]: 0 train, 1 valid, 2 test."""
+    parts = [ratings.take(part == i) for i in range(2 + with_test)]
+    if not all(len(one) for one in parts):
+        sizes = [len(one) for one in parts]
+        raise ValueError(f"a part of this split would be empty (sizes {sizes}): ask for other shares.")
+    return Split(*parts)

@@ -1,8 +1,12 @@
 """What every model owes its users. A test class inherits a contract and says how to build the model."""
 
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from collabkit import rmse
+from tests.tables import random_ratings
 
 
 class OneDevice(TorchDispatchMode):
@@ -89,3 +93,50 @@ class ModelContract:
         with OneDevice():
             (model(x) - y).square().mean().backward()
             optimizer.step()
+
+
+class PredictorContract:
+    """For whatever has ``fit(train)`` and ``predict(users, items)``, ids as in the data."""
+
+    def make(self):
+        raise NotImplementedError
+
+    @pytest.fixture
+    def train(self):
+        return random_ratings()
+
+    @pytest.fixture
+    def fitted(self, train):
+        return self.make().fit(train)
+
+    def test_fit_returns_self(self, train):
+        model = self.make()
+        assert model.fit(train) is model
+
+    @pytest.mark.parametrize("n", [0, 1, 7])
+    def test_one_prediction_a_row(self, fitted, train, n):
+        rows = train.frame.head(n)
+        predicted = np.asarray(fitted.predict(rows["user"], rows["item"]))
+        assert predicted.shape == (n,)
+        assert np.isfinite(predicted).all()
+
+    def test_unknown_ids_get_a_finite_answer(self, fitted):
+        predicted = fitted.predict([1, -5, -5], [-7, 10, -7])
+        assert np.isfinite(predicted).all()
+        assert 0 < predicted[2] < 5.5
+
+    def test_it_learns(self, fitted, train):
+        frame = train.frame
+        assert rmse(train.rating, fitted.predict(frame["user"], frame["item"])) <= train.rating.std() + 1e-6
+
+    def test_repeats_bit_for_bit_and_leaves_global_random_states_alone(self, fitted, train):
+        rows = train.frame.head(50)
+        state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+        again = self.make().fit(train)
+        assert np.array_equal(again.predict(rows["user"], rows["item"]), fitted.predict(rows["user"], rows["item"]))
+        assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+        assert torch.equal(torch.get_rng_state(), torch_state)
+
+    def test_a_user_with_one_rating(self):
+        model = self.make().fit(random_ratings(n_users=30, n_items=20, n=31))
+        assert np.isfinite(model.predict(np.arange(1, 31), np.full(30, 10))).all()

@@ -44,5 +44,12 @@ def test_arrows_never_run_back(use, absent):
     assert run(f"{use}\nimport sys; print({absent!r} in sys.modules)").strip() == "False"
 
 
+def test_no_public_name_is_a_module_too():
+    """Importing the module would hide the name."""
+    from importlib.util import find_spec
+
+    assert [name for name in collabkit.__all__ if find_spec(f"collabkit.{name}")] == []
+
+
 def test_dir_lists_the_public_names():
     assert set(collabkit.__all__) <= set(dir(collabkit))

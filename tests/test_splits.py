@@ -1,7 +1,10 @@
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from collabkit import k_fold, random_split
+from collabkit import Ratings, k_fold, leave_last_out, random_split, temporal_split
 from collabkit.splits import Split
 from tests.tables import random_ratings, tiny_ratings
 
@@ -54,3 +57,110 @@ def test_cold_flags_rows_whose_user_or_item_was_never_trained_on():
     split = Split(ratings.take(~held_out), ratings.take(held_out))
     assert split.cold().tolist() == [True, True, True]  # item 7 is trained on nowhere, nor are user 10 and item 900
     assert not Split(ratings, ratings.take([0])).cold().any()
+
+
+def tables():
+    """Ratings of up to eight users and items, many with one rating and with ties in time."""
+    cell = st.tuples(st.integers(0, 7), st.integers(0, 7))
+    rows = st.dictionaries(cell, st.integers(0, 30), min_size=3, max_size=40)
+    return rows.map(
+        lambda cells: Ratings.from_frame(
+            pd.DataFrame(
+                [(u, i, 3.0, t) for (u, i), t in cells.items()], columns=["user", "item", "rating", "timestamp"]
+            )
+        )
+    )
+
+
+def check_partition(ratings, split):
+    """Disjoint, complete, none empty, one vocabulary."""
+    parts = [part for part in (split.train, split.valid, split.test) if part is not None]
+    assert all(len(part) for part in parts)
+    assert all(part.users is ratings.users and part.items is ratings.items for part in parts)
+    found = [row for part in parts for row in rows(part)]
+    assert len(found) == len(set(found)) == len(ratings)
+    assert set(found) == rows(ratings)
+
+
+@given(tables(), st.floats(0.05, 0.6), st.floats(0, 0.3), st.integers(0, 99))
+def test_random_split_properties(ratings, valid, test, seed):
+    try:
+        split = random_split(ratings, valid=valid, test=test, seed=seed)
+    except ValueError as error:
+        assert "leaves a part empty" in str(error)
+        assume(False)
+    check_partition(ratings, split)
+    assert rows(split.valid) == rows(random_split(ratings, valid=valid, seed=seed).valid)  # test does not move valid
+
+
+@given(tables(), st.floats(0.05, 0.5), st.floats(0, 0.4))
+def test_temporal_split_properties(ratings, valid, test):
+    try:
+        split = temporal_split(ratings, valid=valid, test=test)
+    except ValueError as error:
+        assert "would be empty" in str(error)
+        assume(False)
+    check_partition(ratings, split)
+    assert split.train.timestamp.max() < split.valid.timestamp.min()
+    if split.test is not None:
+        assert split.valid.timestamp.max() < split.test.timestamp.min()
+
+
+@given(tables(), st.integers(1, 3))
+def test_leave_last_out_properties(ratings, n):
+    try:
+        split = leave_last_out(ratings, n=n)
+    except ValueError as error:
+        assert "would be empty" in str(error)
+        assume(False)
+    check_partition(ratings, split)
+    count = np.bincount(ratings.user, minlength=ratings.n_users)
+    held_out = np.bincount(split.valid.user, minlength=ratings.n_users)
+    assert np.array_equal(held_out, np.where(count > n, n, 0))  # nobody is emptied
+    for user in np.flatnonzero(held_out):
+        before = split.train.timestamp[split.train.user == user]
+        assert before.max() <= split.valid.timestamp[split.valid.user == user].min()
+
+
+@given(tables(), st.integers(2, 5), st.integers(0, 9))
+def test_k_fold_properties(ratings, k, seed):
+    assume(k <= len(ratings))
+    splits = list(k_fold(ratings, k=k, seed=seed))
+    for split in splits:
+        check_partition(ratings, split)
+    held_out = [row for split in splits for row in rows(split.valid)]
+    assert sorted(held_out) == sorted(rows(ratings))
+
+
+def test_temporal_split_by_hand():
+    split = temporal_split(tiny_ratings(), valid=0.3, test=0.3)
+    assert split.train.timestamp.tolist() == [20, 10]
+    assert sorted(split.valid.timestamp) == [30, 40]
+    assert sorted(split.test.timestamp) == [50, 60, 70]
+
+
+def test_ratings_of_one_second_stay_together():
+    df = tiny_ratings().frame.assign(timestamp=[1, 1, 1, 2, 2, 2, 2])
+    split = temporal_split(Ratings.from_frame(df), valid=0.2, test=0)
+    assert split.valid.timestamp.tolist() == [2, 2, 2, 2]
+
+
+def test_leave_last_out_breaks_ties_by_the_order_of_the_table():
+    df = tiny_ratings().frame.assign(timestamp=5)
+    split = leave_last_out(Ratings.from_frame(df))
+    assert split.valid.frame["item"].tolist() == [900, 11, 11]
+
+
+@pytest.mark.parametrize("split", [temporal_split, leave_last_out])
+def test_no_timestamps_are_a_clear_error(split):
+    with pytest.raises(ValueError, match="no timestamps.*use random_split"):
+        split(Ratings.from_frame(tiny_ratings().frame.drop(columns="timestamp")))
+
+
+def test_shares_and_counts_that_cannot_be():
+    with pytest.raises(ValueError, match="leave something to learn from"):
+        temporal_split(tiny_ratings(), valid=0.5, test=0.5)
+    with pytest.raises(ValueError, match="at least one rating"):
+        leave_last_out(tiny_ratings(), n=0)
+    with pytest.raises(ValueError, match="would be empty"):
+        leave_last_out(tiny_ratings(), n=5)

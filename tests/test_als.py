@@ -1,0 +1,67 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from collabkit import ALS, MeanBaseline, Ratings, evaluate, random_split
+from tests.contracts import PredictorContract
+from tests.tables import random_ratings, tiny_ratings
+
+
+class TestALS(PredictorContract):
+    def make(self):
+        return ALS(n_factors=3, penalty=2.0, n_sweeps=5)
+
+
+@pytest.fixture(scope="module")
+def split():
+    return random_split(random_ratings(n=1500), seed=0)
+
+
+def test_no_sweep_makes_the_objective_larger(split):
+    objective = ALS(n_factors=4, penalty=1.0, n_sweeps=20).fit(split.train).objective_
+    assert len(objective) == 20
+    assert all(after <= before * (1 + 1e-6) for before, after in pairwise(objective))
+
+
+def test_at_the_end_the_gradient_of_its_objective_is_zero(split):
+    model = ALS(n_factors=2, penalty=3.0, n_sweeps=300).fit(split.train)
+    P = torch.tensor(model.user_, dtype=torch.float64, requires_grad=True)
+    Q = torch.tensor(model.item_, dtype=torch.float64, requires_grad=True)
+    u, i = P[torch.from_numpy(split.train.user).long()], Q[torch.from_numpy(split.train.item).long()]
+    score = model.mean_ + u[:, 0] + i[:, 0] + (u[:, 1:] * i[:, 1:]).sum(dim=1)
+    objective = (torch.from_numpy(split.train.rating) - score).square().sum()
+    objective = objective + 3.0 * (P.square().sum() + Q.square().sum())
+    objective.backward()
+    assert objective.item() == pytest.approx(model.objective_[-1], rel=1e-5)
+    assert max(P.grad.abs().max(), Q.grad.abs().max()) < 0.05
+
+
+def test_it_beats_the_global_mean_by_far(split):
+    als, mean = (evaluate(model.fit(split.train), split)["rmse"] for model in (ALS(2, 5.0), MeanBaseline(())))
+    assert als < 0.6 * mean
+
+
+def test_a_huge_penalty_leaves_the_mean(split):
+    model = ALS(penalty=1e9).fit(split.train)
+    assert model.predict([1], [10])[0] == pytest.approx(model.mean_, abs=1e-3)
+
+
+def test_one_half_sweep_by_hand():
+    """With K = 0 a user's bias is a ridge regression on ones: sum of residuals over (count + λ)."""
+    ratings = tiny_ratings()
+    model = ALS(n_factors=0, penalty=2.0, n_sweeps=1).fit(ratings)
+    of_user_10 = np.array([3.5, 1.0]) - model.mean_
+    assert model.user_[0, 0] == pytest.approx(of_user_10.sum() / (2 + 2.0), rel=1e-5)
+
+
+def test_constant_ratings():
+    df = random_ratings().frame.assign(rating=4.0)
+    model = ALS(3).fit(Ratings.from_frame(df))
+    assert np.allclose(model.predict(df["user"], df["item"]), 4.0, atol=1e-4)
+
+
+def test_a_penalty_of_zero_is_refused():
+    with pytest.raises(ValueError, match="must be positive"):
+        ALS(penalty=0).fit(tiny_ratings())
