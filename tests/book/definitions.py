@@ -54,12 +54,32 @@ def function(*samples: tuple) -> Comparison:
     return compare
 
 
+def parameter(*sizes: list[int]) -> Comparison:
+    """A parameter of each size; from the same seed, with the same numbers."""
+
+    def compare(ours, theirs):
+        for size in sizes:
+            made = []
+            for create in (ours, theirs):
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(0)
+                    made.append(create(size))
+            assert isinstance(made[0], nn.Parameter), f"a {type(made[0]).__name__}, not an nn.Parameter"
+            torch.testing.assert_close(*made, msg=f"{made[0]} in the chapter, not {made[1]}")
+
+    return compare
+
+
 STARS = np.array([0.5, 3.0, 4.5, 5.0]), np.array([1.25, 3.0, 4.0, 5.5])
 COMPARE: dict[str, Comparison] = {
     "rmse": function(STARS),
     "mae": function(STARS),
     "sigmoid_range": function((torch.linspace(-9, 9, 31), 0, 5.5), (torch.linspace(-9, 9, 31), 0.5, 5)),
     "DotProduct": module(7, 5, 3),
+    "DotProductBias": module(7, 5, 3),
+    "create_params": parameter([7, 5], [4, 1]),
+    "DotProductBiasParams": module(7, 5, 3),
+    "EmbeddingNet": module(7, 5, (2, 3), layers=(6, 4), embedding_dropout=0.5, dropout=0.5),
 }
 
 
