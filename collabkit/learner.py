@@ -29,13 +29,14 @@ def rating_learner(
 ) -> Learner:
     r"""A fastai ``Learner`` for ratings: mean squared error, AdamW, RMSE in stars as its metric.
 
-    Each step moves a parameter by Adam's step and, apart from that, shrinks it:
-    :math:`\theta \leftarrow \theta - \eta\,\text{Adam}(\nabla) - \eta\,\text{wd}\,\theta`.
+    Each step of the rate :math:`\eta` shrinks a parameter by the decay :math:`\lambda` and, apart from that, moves it
+    by Adam's step for its gradient: :math:`w \leftarrow (1 - \eta\lambda)\,w - \eta\,\text{Adam}(g)`.
 
     Args:
         dls: from :func:`collabkit.collab_dataloaders`.
         model: any module ``(B, 2) -> (B, 1)``.
-        wd: decoupled weight decay. It reaches factors and weights, not biases, told apart by parameter name.
+        wd: decoupled weight decay, :math:`\lambda`. It reaches factors and weights, not biases, told apart by
+            parameter name.
         decay_factors, decay_biases: switch either part on or off. They hold for ``fit(wd=…)`` and
             ``fit_one_cycle(wd=…)`` too, which in plain fastai write one decay into every group.
         lr: the rate that ``fit_one_cycle`` uses when it is not told another.

@@ -38,7 +38,9 @@ def random_split(ratings: Ratings, valid: float = 0.2, seed: int = 0, test: floa
         seed: of NumPy's generator; the same seed gives the same rows on every machine.
         test: a further share, kept apart for the last measurement; the validation rows do not depend on it.
 
-    Every part keeps the order of the table and none is empty. Raises ``ValueError`` for shares that leave one empty.
+    Every part keeps the order of the table and none is empty.
+
+    Raises: ``ValueError`` for shares that leave a part empty.
     """
     n_valid, n_test = round(len(ratings) * valid), round(len(ratings) * test)
     if n_valid < 1 or n_test < 0 or (test and not n_test) or n_valid + n_test >= len(ratings):
@@ -72,7 +74,9 @@ def temporal_split(ratings: Ratings, valid: float = 0.1, test: float = 0.1) -> S
 
     Every training rating is older than every validation rating, and those than every test rating. Ratings of one
     second stay together on the later side of a cut, so the shares may be a little larger than asked for. Users may
-    have all their ratings on one side. Raises ``ValueError`` without timestamps, or when a part would be empty.
+    have all their ratings on one side.
+
+    Raises: ``ValueError`` without timestamps, or when a part would be empty.
     """
     times = _times(ratings)
     if not (valid > 0 and test >= 0 and valid + test < 1):
@@ -90,7 +94,9 @@ def leave_last_out(ratings: Ratings, n: int = 1) -> Split:
 
     A user with n ratings or fewer stays in training whole: nobody is emptied. Ties in time are broken by the order of
     the table. The held-out ratings of one user may be older than training ratings of another; use
-    :func:`temporal_split` where that matters. Raises ``ValueError`` without timestamps, or when nobody has more than n.
+    :func:`temporal_split` where that matters.
+
+    Raises: ``ValueError`` without timestamps, or when nobody has more than n.
     """
     times = _times(ratings)
     if n < 1:
