@@ -15,7 +15,7 @@ class Band:
     Attributes:
         name, measure: what was run, and in what it is measured (``"rmse"`` in stars, ``"mse"`` in squared stars).
         mean, sd, n: of the ``n`` runs.
-        seconds: mean wall time of one fit on the machine that measured it (two CPU cores).
+        seconds: wall time of one fit on the machine that measured it (two CPU cores).
     """
 
     name: str
