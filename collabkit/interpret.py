@@ -31,20 +31,25 @@ def most_rated(ratings: Ratings, n: int) -> np.ndarray:
     return np.argsort(-counts, kind="stable")[:n]
 
 
-def item_biases(model: nn.Module, ratings: Ratings) -> pd.DataFrame:
-    """What a model thinks of each item, apart from who rates it: one row an item, lowest bias first.
+def item_biases(model: nn.Module, ratings: Ratings, fold: bool = False) -> pd.DataFrame:
+    r"""What a model thinks of each item, apart from who rates it: one row an item, lowest bias first.
 
     Args:
         model: one with an ``item_bias`` table ``(I, 1)``.
         ratings: the training ratings, for labels, means and counts.
+        fold: add what the factors of the average user give each item, :math:`b_i + \bar p^\top q_i`. The model may
+            keep any part of that in the bias, without a change in its predictions; folded, the choice is made.
 
-    Returns: columns ``item, label, bias, mean, ratings``. The bias is in the model's own score, before any sigmoid;
-    ``mean`` is in stars, NaN for an item without training ratings.
+    Returns: columns ``item, label, bias, mean, ratings``, indexed by item code. The bias is in the model's own score,
+    before any sigmoid; ``mean`` is in stars, NaN for an item without training ratings.
     """
+    bias = table(model, "item_bias")[:, 0]  # (I,)
+    if fold:
+        bias = bias + table(model, "item_factors") @ table(model, "user_factors").mean(axis=0)
     counts = np.bincount(ratings.item, minlength=ratings.n_items)
     sums = np.bincount(ratings.item, weights=ratings.rating, minlength=ratings.n_items)
     mean = np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)
-    columns = {"item": ratings.items.ids, "label": ratings.labels, "bias": table(model, "item_bias")[:, 0]}
+    columns = {"item": ratings.items.ids, "label": ratings.labels, "bias": bias}
     biases = pd.DataFrame({**columns, "mean": mean, "ratings": counts})
     return biases.sort_values("bias", kind="stable")
 
@@ -68,7 +73,7 @@ def item_components(model: nn.Module, ratings: Ratings, codes: np.ndarray, n: in
     found = pd.DataFrame(scores, index=codes, columns=[f"pc{i + 1}" for i in range(n)])
     found.insert(0, "label", ratings.labels[codes])
     found.insert(0, "item", ratings.items.ids[codes])
-    found.attrs["explained"] = pca.explained_variance_ratio_
+    found.attrs["explained"] = tuple(pca.explained_variance_ratio_.tolist())
     return found
 
 

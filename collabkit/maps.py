@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import warnings
 from importlib.resources import files
 
 import numpy as np
@@ -12,7 +13,8 @@ from matplotlib.axes import Axes
 
 from collabkit.plots import BLUE, GREY, axes_or_new
 
-DANGLING = re.compile(r"(?:\W|\b(?:a|an|and|at|by|for|from|in|of|on|or|the|to|with|la|le|l)\b)+$", re.IGNORECASE)
+ARTICLE = "The|An?|L[ae]s?|El|Il|De[rn]|Das|Une?"
+DANGLING = re.compile(r"(?:\W|\b(?:and|or|of|in|on|at|by|to|for|from|with|the|an?)\b)+$")
 
 
 def short_name(label: str, width: int = 26) -> str:
@@ -21,15 +23,15 @@ def short_name(label: str, width: int = 26) -> str:
     Year and other titles in brackets go, the article moves to the front. What is still longer than ``width`` letters
     loses the article, then the name of its series (``"Two Towers"``), and is at last cut after a whole word.
     """
-    name = re.sub(r"\s*\([^()]*\)", "", label).strip() or label
-    bare = re.sub(r", (?:The|An?)\b", "", name)
-    moved = re.sub(r"^([^:]*), (The|An?)$", r"\2 \1", name)
-    series = re.split(r": | - ", bare)[-1]
-    for candidate in (moved, bare, series, re.sub(r"^(?:The|An?) ", "", series)):
-        if len(candidate) <= width and not re.search(r", (?:The|An?)$", candidate):
+    name = re.sub(r"\s+\([^()]*\)", "", label)
+    moved = re.sub(rf"^([^:]*), ({ARTICLE})$", r"\2 \1", name)
+    bare = re.sub(rf", (?:{ARTICLE})\b", "", name)
+    parts = re.split(": | - ", bare)
+    for candidate in (moved, bare, parts[-1], re.sub(rf"^(?:{ARTICLE}) ", "", parts[-1])):
+        if len(candidate) <= width and not re.search(rf", (?:{ARTICLE})$", candidate):
             return candidate
-    cut = bare[:width].rsplit(" ", 1)[0]
-    return (DANGLING.sub("", cut) or bare[: width - 1]) + "…"
+    whole_words = f"{parts[0]} "[:width].rpartition(" ")[0]
+    return (DANGLING.sub("", whole_words) or bare[: width - 1]) + "…"
 
 
 def spread_out(x, y, n: int, apart: float = 0.3) -> np.ndarray:
@@ -53,44 +55,129 @@ def spread_out(x, y, n: int, apart: float = 0.3) -> np.ndarray:
 
 
 def labelled_map(x, y, labels, ax: Axes | None = None, size: float = 11) -> Axes:
-    """Points with their names, placed so that no name covers another name or a point.
+    """Points with their names, placed so that no name covers another name, a point or a line.
 
     Args:
         x, y: coordinates ``(n,)``.
-        labels: a name a point; some thirty short ones fit.
+        labels: a name a point; some thirty short ones fit, if the points are spread out. One without room
+            is left out, with a warning.
         ax: with its title and axis labels already set, since they take room from the map.
         size: of the letters, in points.
 
-    Give it a portrait figure about five inches wide: a phone then hardly has to shrink it. The axes have no numbers:
-    the units of a component mean nothing.
+    Give it a portrait figure about five inches wide: a phone then hardly has to shrink it. The axes have no numbers,
+    since the units of a component mean nothing.
     """
-    import textalloc
-
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = np.asarray(x, "float64"), np.asarray(y, "float64")
     ax = axes_or_new(ax)
     ax.scatter(x, y, s=18, color=BLUE, zorder=3)
-    ax.margins(0.22, 0.05)
+    ax.margins(0.15, 0.04)
     ax.autoscale_view()
     ax.tick_params(length=0, labelbottom=False, labelleft=False)
-    ax.figure.draw_without_rendering()  # the layout settles, so that a name is placed on the map as it will be shown
-    _, _, texts, lines = textalloc.allocate(
-        ax,
-        x,
-        y,
-        list(labels),
-        x_scatter=x,
-        y_scatter=y,
-        textsize=size,
-        linecolor=GREY,
-        linewidth=0.7,
-        min_distance=0.008,
-        max_distance=0.3,
-        margin=0.006,
-        nbr_candidates=1000,
-        avoid_label_lines_overlap=True,
-        avoid_crossing_label_lines=True,
-    )
-    for artist in (*texts, *lines):
-        if artist is not None:
-            artist.set_in_layout(False)
+    ax.grid(visible=False)
+    texts = [ax.text(a, b, label, size=size, in_layout=False) for a, b, label in zip(x, y, labels, strict=True)]
+    ax.figure.canvas.figure.draw_without_rendering()  # the layout settles before names are placed
+    points = ax.transData.transform(np.column_stack([x, y]))  # (n, 2) in pixels, as all that follows
+    sizes = np.array([text.get_window_extent().size for text in texts])  # (n, 2)
+    unit = ax.figure.dpi / 72
+    places, line_ends = place_names(points, sizes, ax.get_window_extent().extents, unit)
+    to_data = ax.transData.inverted().transform
+    for text, point, place, end in zip(texts, points, places, line_ends, strict=True):
+        if np.isnan(place).any():
+            warnings.warn(f"no room on the map for {text.get_text()!r}: name fewer points.", stacklevel=2)
+            text.remove()
+            continue
+        text.set(position=to_data(place), verticalalignment="bottom")
+        if np.hypot(*(end - point)) > 9 * unit:
+            ax.plot(*to_data([point, end]).T, color=GREY, linewidth=0.8, in_layout=False, zorder=2)
     return ax
+
+
+def place_names(points: np.ndarray, sizes: np.ndarray, frame, unit: float = 1) -> tuple[np.ndarray, np.ndarray]:
+    """A place for the name of each point: near it, inside the frame, clear of other names, points and lines.
+
+    Crowded points choose first, each the nearest place that is free. Where none is left, that name chooses first in
+    the next attempt; the best attempt counts.
+
+    Args:
+        points: ``(n, 2)``.
+        sizes: width and height of the names ``(n, 2)``.
+        frame: left, bottom, right, top.
+        unit: of distances; as large as a point of print.
+
+    Returns: lower left corner of each name ``(n, 2)``, NaN where there is no room; end of the line to it ``(n, 2)``.
+    """
+    angles = np.deg2rad([0, 180, 25, 155, -25, -155, 90, -90, 50, 130, -50, -130, 70, 110, -70, -110])
+    turns = np.column_stack([np.cos(angles), np.sin(angles)])  # (16, 2)
+    lengths = unit * np.array([5, 8, 12, 17, 23, 30, 38, 47, 57, 70, 90, 110])
+    steps = (lengths[:, None, None] * turns).reshape(-1, 2)  # (C, 2) lines to try, short ones first
+    edges = turns / np.abs(turns).max(axis=1, keepdims=True)  # (16, 2) on a square: a line ends at the edge of its name
+    shifts = np.tile((edges - 1) / 2, (len(lengths), 1))  # (C, 2) from a line's end to the corner, in sizes of the name
+    along = np.linspace(0, 1, 12)[:, None]  # a line is checked at these places
+    gap = unit * np.array([7, 1])  # between names, beside and above each other
+
+    def choose(i: int, places: np.ndarray, ends: np.ndarray) -> None:
+        """Write the nearest free place of point i, if there is one, into places and ends."""
+        others = np.arange(len(points)) != i
+        done = ~np.isnan(places[:, 0])
+        taken = np.hstack([places, places + sizes])[done]  # (m, 4)
+        lines = (points[done, None] + along * (ends - points)[done, None]).reshape(-1, 2)  # (12 m, 2)
+        end = points[i] + steps  # (C, 2)
+        corner = end + shifts * sizes[i]  # (C, 2)
+        boxes = np.hstack([corner, corner + sizes[i]])  # (C, 4)
+        line = points[i] + along * steps[:, None]  # (C, 12, 2)
+        bad = (boxes[:, :2] < frame[:2]).any(axis=1) | (boxes[:, 2:] > frame[2:]).any(axis=1)
+        bad |= _within(np.vstack([points, lines]), boxes[:, None], 3 * unit).any(axis=1)
+        bad |= _within(line[:, :, None], taken, 2 * unit).any(axis=(1, 2))
+        bad |= _within(line[:, 4:, None], np.tile(points[others], 2), 3 * unit).any(axis=(1, 2))
+        bad |= ((boxes[:, None, :2] < taken[:, 2:] + gap) & (taken[:, :2] < boxes[:, None, 2:] + gap)).all(2).any(1)
+        if not bad.all():
+            places[i], ends[i] = corner[bad.argmin()], end[bad.argmin()]
+
+    near = np.linalg.norm(points[:, None] - points, axis=2) / (60 * unit)  # (n, n)
+    order = np.argsort(-np.exp(-(near**2)).sum(axis=1), kind="stable")
+    attempts = []
+    for _ in range(12):
+        places, ends = np.full((2, *points.shape), np.nan)
+        for i in order:
+            choose(i, places, ends)
+        missing = np.isnan(places[:, 0])
+        attempts.append((missing.sum(), places, ends))
+        if not missing.any():
+            break
+        order = order[np.argsort(~missing[order], kind="stable")]
+    return min(attempts, key=lambda attempt: attempt[0])[1:]
+
+
+def _within(points: np.ndarray, boxes: np.ndarray, margin: float) -> np.ndarray:
+    """Whether points ``(…, 2)`` lie inside boxes ``(…, 4)`` or within a margin of them."""
+    return np.all((points > boxes[..., :2] - margin) & (points < boxes[..., 2:] + margin), axis=-1)
+
+
+class InteractiveMap:
+    """A map to explore in the page: point at a film to read its name, or search for one.
+
+    It is one piece of HTML with its own few lines of script: no other host, no server. It works with a mouse, a finger
+    and the keyboard (through the search box), in light and dark pages.
+
+    Args:
+        x, y: coordinates ``(n,)``.
+        labels: a name a point; shown as text, whatever it contains.
+        x_name, y_name: what the axes mean.
+    """
+
+    def __init__(self, x, y, labels, x_name: str = "component 1", y_name: str = "component 3"):
+        if not len(x) == len(y) == len(labels):
+            raise ValueError(
+                f"{len(x)} x, {len(y)} y and {len(labels)} labels: a map needs one of each for every point."
+            )
+        points = [[round(float(a), 4), round(float(b), 4), str(name)] for a, b, name in zip(x, y, labels, strict=True)]
+        if not points or not np.isfinite(np.array([*x, *y], dtype="float64")).all():
+            raise ValueError("a map needs at least one point, and coordinates that are finite numbers.")
+        self.data = json.dumps({"points": points, "x": x_name, "y": y_name}, ensure_ascii=False)
+
+    def _repr_html_(self) -> str:
+        # "<" would end the script element it stands in, so it travels as an escape that JSON reads back
+        data = self.data.replace("<", "\\u003c")
+        name = "map-" + hashlib.sha256(data.encode()).hexdigest()[:8]
+        template = files("collabkit").joinpath("map.html").read_text(encoding="utf-8")
+        return template.replace("{{name}}", name).replace("{{data}}", data)

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.decomposition import PCA
@@ -54,6 +55,21 @@ def test_item_biases_stand_beside_mean_and_count(model):
     assert row["bias"] == pytest.approx(table(model, "item_bias")[ratings.items.index(row["item"])[0], 0])
 
 
+def test_folded_biases_are_another_reading_of_the_same_predictions(model):
+    train = random_ratings()
+    x = torch.tensor([[0, 0], [3, 7], [39, 59]])
+    before = model(x)
+    tables = [model.user_factors, model.item_bias]
+    users, bias = (one.weight.data if isinstance(one, torch.nn.Embedding) else one.data for one in tables)
+    folded = item_biases(model, train, fold=True).sort_index()["bias"].to_numpy()
+    plain = item_biases(model, train).sort_index()["bias"].to_numpy()
+    assert not np.allclose(folded, plain, atol=1e-6)
+    bias[:, 0] = torch.tensor(folded)
+    users -= users.mean(dim=0)
+    assert torch.allclose(model(x), before, atol=1e-6)
+    assert np.allclose(item_biases(model, train, fold=True).sort_index()["bias"], folded, atol=1e-6)
+
+
 def test_components_are_scikit_learns_up_to_sign(model):
     ratings = random_ratings()
     codes = most_rated(ratings, 30)
@@ -61,7 +77,8 @@ def test_components_are_scikit_learns_up_to_sign(model):
     expected = PCA(3).fit_transform(table(model, "item_factors")[codes])
     assert np.allclose(np.abs(found[["pc1", "pc2", "pc3"]]), np.abs(expected), atol=1e-5)
     assert (found["item"] == ratings.items.ids[codes]).all()
-    assert 0 < found.attrs["explained"].sum() < 1
+    assert 0 < sum(found.attrs["explained"]) < 1
+    assert len(pd.concat([found, found])) == 60  # which compares attrs
 
 
 def test_components_do_not_flip_with_the_sign_of_the_factors(model):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from collabkit import InteractiveMap, labelled_map
+from collabkit import InteractiveMap, labelled_map, load_movielens
+from collabkit.maps import short_name, spread_out
 
 matplotlib.use("agg")
 
@@ -20,20 +21,85 @@ def points():
     return rng.normal(size=25), rng.normal(size=25), [f"Film number {i}" for i in range(25)]
 
 
-def test_no_label_covers_another(points):
-    fig, ax = plt.subplots(figsize=(5, 7.5))
-    labelled_map(*points, ax=ax)
+def inside(point, box):
+    return box.x0 < point[0] < box.x1 and box.y0 < point[1] < box.y1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_name_covers_another_name_a_point_or_a_line(seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(2, 200))
+    chosen = spread_out(x, y, n=24)
+    x, y = x[chosen], y[chosen]
+    names = ["Film " + "x" * rng.integers(1, 15) + f" {i}" for i in range(24)]
+    fig, ax = plt.subplots(figsize=(5, 7.5), layout="constrained")
+    ax.set(xlabel="component 1", ylabel="component 3", title="A map")
+    assert labelled_map(x, y, names, ax=ax) is ax
     fig.canvas.draw()
-    boxes = {text.get_text(): text.get_window_extent() for text in ax.texts if text.get_text()}
+    boxes = {text.get_text(): text.get_window_extent() for text in ax.texts}
+    points = ax.transData.transform(np.column_stack([x, y]))
+    lines = [ax.transData.transform(line.get_xydata()) for line in ax.lines]
+    frame = ax.get_window_extent()
     plt.close(fig)
-    assert sorted(boxes) == sorted(points[2])
-    covered = [(a, b) for a, b in itertools.combinations(boxes, 2) if boxes[a].overlaps(boxes[b])]
-    assert covered == []
+    assert sorted(boxes) == sorted(names)
+    assert [(a, b) for a, b in itertools.combinations(boxes, 2) if boxes[a].overlaps(boxes[b])] == []
+    assert [(name, p) for name, box in boxes.items() for p in points if inside(p, box)] == []
+    assert [name for name, box in boxes.items() if not (frame.x0 <= box.x0 and box.x1 <= frame.x1)] == []
+    assert [name for name, box in boxes.items() if not (frame.y0 <= box.y0 and box.y1 <= frame.y1)] == []
+    for start, end in lines:
+        along = start + (end - start) * np.linspace(0, 0.99, 200)[:, None]
+        assert [name for name, box in boxes.items() if any(inside(p, box) for p in along)] == []
+
+
+def test_a_name_without_room_is_left_out_and_told():
+    fig, ax = plt.subplots(figsize=(3, 3))
+    with pytest.warns(UserWarning, match="no room on the map for"):
+        labelled_map(np.zeros(60), np.zeros(60), ["A rather long name for a film"] * 60, ax=ax)
+    assert len(ax.texts) < 60
+    plt.close(fig)
+
+
+@pytest.mark.parametrize(
+    "label, name",
+    [
+        ("Heat (1995)", "Heat"),
+        ("Godfather, The (1972)", "The Godfather"),
+        ("Dolce Vita, La (1960)", "La Dolce Vita"),
+        ("Godfather: Part II, The (1974)", "Godfather: Part II"),
+        ("Lord of the Rings: The Two Towers, The (2002)", "The Two Towers"),
+        ("Star Wars: Episode IV - A New Hope (1977)", "A New Hope"),
+        ("Pirates of the Caribbean: The Curse of the Black Pearl (2003)", "Curse of the Black Pearl"),
+        ("Raiders of the Lost Ark (Indiana Jones and the Raiders of the Lost Ark) (1981)", "Raiders of the Lost Ark"),
+        ("Dr. Strangelove or: How I Learned to Stop Worrying and Love the Bomb (1964)", "Dr. Strangelove…"),
+        ("Crouching Tiger, Hidden Dragon (Wo hu cang long) (2000)", "Crouching Tiger, Hidden…"),
+        ("(500) Days of Summer (2009)", "(500) Days of Summer"),
+        ("Supercalifragilisticexpialidocious (1999)", "Supercalifragilisticexpia…"),
+        ("Item 17", "Item 17"),
+    ],
+)
+def test_short_names(label, name):
+    assert short_name(label) == name
+    assert len(name) <= 26
+
+
+def test_no_short_name_is_longer_than_its_width():
+    labels = load_movielens().labels
+    for width in (12, 26):
+        assert max(len(short_name(label, width)) for label in labels) <= width
+        assert min(len(short_name(label, width)) for label in labels) > 0
+
+
+def test_spread_out_takes_the_first_that_are_not_too_near():
+    x, y = [0, 0.1, 1, 1, 3], [0, 0, 0, 0.1, 2]
+    assert spread_out(x, y, n=9, apart=0.5).tolist() == [0, 2, 4]
+    assert spread_out(x, y, n=2, apart=0.5).tolist() == [0, 2]
+    assert spread_out([1, 1], [2, 2], n=2).tolist() == [0]
 
 
 def test_the_html_names_no_other_host(points):
     html = InteractiveMap(*points)._repr_html_()
-    assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
+    assert "http" not in html
+    assert "//" not in html
     assert InteractiveMap(*points)._repr_html_() == html
 
 
@@ -47,6 +113,10 @@ def test_titles_stay_text():
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="2 x, 1 y and 1 labels"):
         InteractiveMap([0, 1], [0], ["a"])
+    with pytest.raises(ValueError, match="finite"):
+        InteractiveMap([0, np.nan], [0, 1], ["a", "b"])
+    with pytest.raises(ValueError, match="at least one point"):
+        InteractiveMap([], [], [])
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +143,7 @@ def test_in_a_browser_names_appear_under_the_pointer_and_by_search(browser):
     circle = page.locator("circle").nth(1).bounding_box()
     page.mouse.move(circle["x"] + 2, circle["y"] + 2)
     assert page.locator("output").inner_text() == "<b>Heat</b> (1995)"
+    assert page.locator("svg .name").text_content() == "<b>Heat</b> (1995)"
     page.get_by_label("Find a film").fill("alien")
     assert page.locator("output").inner_text() == "Alien (1979) · Aliens (1986)"
     assert page.locator("circle.found").count() == 2

@@ -79,6 +79,7 @@ COMPARE: dict[str, Comparison] = {
     "DotProductBias": module(7, 5, 3),
     "create_params": parameter([7, 5], [4, 1]),
     "DotProductBiasParams": module(7, 5, 3),
+    "mean_overlap": function(([[1, 2], [2, 1], [5, 6]],), ([[1, 2, 3], [3, 4]],)),
     "EmbeddingNet": module(7, 5, (2, 3), layers=(6, 4), embedding_dropout=0.5, dropout=0.5),
 }
 
