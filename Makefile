@@ -10,7 +10,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 # Debugger's notice about frozen modules: of no use in a page.
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help venv book serve test lint format notebooks bands links repository clean distclean
+.PHONY: help venv book serve test lint format notebooks bands reproduce links repository clean distclean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ notebooks: venv ## Drop outputs from the notebooks and write their set-up cell.
 
 bands: venv ## Measure again the scores that chapters are checked against (ONLY=name for some).
 	@$(BIN)/python -m benchmarks.bands $(ONLY)
+
+reproduce: venv ## Run the five published notebooks again, in full (ONLY="A D" for some).
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.reproduce $(ONLY)
 
 links: venv ## Check that the links in the book still lead somewhere (needs the network).
 	@$(BIN)/jupyter-book build . --builder linkcheck
