@@ -20,19 +20,21 @@ def split():
 
 
 def test_no_sweep_makes_the_objective_larger(split):
-    objective = ALS(n_factors=4, penalty=1.0, n_sweeps=20).fit(split.train).objective_
-    assert len(objective) == 20
-    assert all(after <= before * (1 + 1e-6) for before, after in pairwise(objective))
+    model = ALS(n_factors=4, penalty=1.0, n_sweeps=20).fit(split.train)
+    assert len(model.objective_) == len(model.seconds_) == 20
+    assert all(after <= before * (1 + 1e-6) for before, after in pairwise(model.objective_))
+    assert all(after > before for before, after in pairwise([0, *model.seconds_]))
 
 
 def test_at_the_end_the_gradient_of_its_objective_is_zero(split):
-    model = ALS(n_factors=2, penalty=3.0, n_sweeps=300).fit(split.train)
+    model = ALS(n_factors=2, penalty=3.0, bias_penalty=0.5, n_sweeps=300).fit(split.train)
     P = torch.tensor(model.user_, dtype=torch.float64, requires_grad=True)
     Q = torch.tensor(model.item_, dtype=torch.float64, requires_grad=True)
     u, i = P[torch.from_numpy(split.train.user).long()], Q[torch.from_numpy(split.train.item).long()]
     score = model.mean_ + u[:, 0] + i[:, 0] + (u[:, 1:] * i[:, 1:]).sum(dim=1)
     objective = (torch.from_numpy(split.train.rating) - score).square().sum()
-    objective = objective + 3.0 * (P.square().sum() + Q.square().sum())
+    for table in (P, Q):
+        objective = objective + 0.5 * table[:, 0].square().sum() + 3.0 * table[:, 1:].square().sum()
     objective.backward()
     assert objective.item() == pytest.approx(model.objective_[-1], rel=1e-5)
     assert max(P.grad.abs().max(), Q.grad.abs().max()) < 0.05
@@ -44,14 +46,26 @@ def test_it_beats_the_global_mean_by_far(split):
 
 
 def test_a_huge_penalty_leaves_the_mean(split):
-    model = ALS(penalty=1e9).fit(split.train)
+    model = ALS(penalty=1e9, bias_penalty=None).fit(split.train)
     assert model.predict([1], [10])[0] == pytest.approx(model.mean_, abs=1e-3)
+
+
+def test_a_huge_penalty_on_factors_leaves_the_biases(split):
+    model = ALS(penalty=1e9, bias_penalty=2.0).fit(split.train)
+    biases = ALS(n_factors=0, bias_penalty=2.0).fit(split.train)
+    assert np.allclose(model.item_[:, 0], biases.item_[:, 0], atol=1e-3)
+    assert np.abs(biases.item_[:, 0]).max() > 0.5
+
+
+def test_without_a_penalty_of_their_own_biases_get_that_of_the_factors(split):
+    one, both = (ALS(3, 2.0, 5, bias_penalty).fit(split.train) for bias_penalty in (None, 2.0))
+    assert np.array_equal(one.user_, both.user_)
 
 
 def test_one_half_sweep_by_hand():
     """With K = 0 a user's bias is a ridge regression on ones: sum of residuals over (count + λ)."""
     ratings = tiny_ratings()
-    model = ALS(n_factors=0, penalty=2.0, n_sweeps=1).fit(ratings)
+    model = ALS(n_factors=0, bias_penalty=2.0, n_sweeps=1).fit(ratings)
     of_user_10 = np.array([3.5, 1.0]) - model.mean_
     assert model.user_[0, 0] == pytest.approx(of_user_10.sum() / (2 + 2.0), rel=1e-5)
 
@@ -62,6 +76,7 @@ def test_constant_ratings():
     assert np.allclose(model.predict(df["user"], df["item"]), 4.0, atol=1e-4)
 
 
-def test_a_penalty_of_zero_is_refused():
+@pytest.mark.parametrize("settings", [{"penalty": 0}, {"bias_penalty": 0}, {"penalty": -1, "bias_penalty": None}])
+def test_a_penalty_of_zero_is_refused(settings):
     with pytest.raises(ValueError, match="must be positive"):
-        ALS(penalty=0).fit(tiny_ratings())
+        ALS(**settings).fit(tiny_ratings())
