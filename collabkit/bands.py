@@ -39,7 +39,7 @@ class Band:
         return self.low <= value <= self.high
 
     def __str__(self) -> str:
-        return f"{self.low:.4f} … {self.high:.4f} (mean {self.mean:.4f} of {self.n} runs, {self.measure.upper()})"
+        return f"{self.low:.4f} … {self.high:.4f} (mean {self.mean:.4f}, {self.n} runs)"
 
     def check(self, value: float) -> None:
         """Raise ``AssertionError`` when a score lies outside the band, with what to look at."""
