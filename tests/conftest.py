@@ -63,6 +63,17 @@ def small_2018() -> Path:
     return folder
 
 
+@pytest.fixture
+def said(capsys):
+    """What the check of an exercise prints when it refuses an answer."""
+
+    def run(check, *answers) -> str:
+        assert not check(*answers)
+        return capsys.readouterr().out
+
+    return run
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
     """Say which part of the run was notebooks: pytest counts their cells among the tests."""
     outcomes: dict[str, set[str]] = {}

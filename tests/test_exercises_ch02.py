@@ -7,17 +7,6 @@ import torch
 from collabkit.exercises import ch02
 
 
-@pytest.fixture
-def said(capsys):
-    """What a check prints when it refuses an answer."""
-
-    def run(check, *answers) -> str:
-        assert not check(*answers)
-        return capsys.readouterr().out
-
-    return run
-
-
 def test_not_tried(said):
     for check, *answers in [
         (ch02.check_1, None),

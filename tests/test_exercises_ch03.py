@@ -12,17 +12,6 @@ from collabkit.exercises import ch03
 from collabkit.models import embedding
 
 
-@pytest.fixture
-def said(capsys):
-    """What a check prints when it refuses an answer."""
-
-    def run(check, answer) -> str:
-        assert not check(answer)
-        return capsys.readouterr().out
-
-    return run
-
-
 @pytest.mark.parametrize("check", [ch03.check_1, ch03.check_2, ch03.check_3])
 def test_not_tried(check, said):
     assert "not tried yet" in said(check, None)

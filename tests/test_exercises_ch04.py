@@ -9,17 +9,6 @@ import torch
 from collabkit.exercises import ch04
 
 
-@pytest.fixture
-def said(capsys):
-    """What a check prints when it refuses an answer."""
-
-    def run(check, answer) -> str:
-        assert not check(answer)
-        return capsys.readouterr().out
-
-    return run
-
-
 @pytest.mark.parametrize("check", [ch04.check_1, ch04.check_2, ch04.check_3])
 def test_not_tried(check, said):
     assert "not tried yet" in said(check, None)

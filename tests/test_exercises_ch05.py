@@ -9,17 +9,6 @@ from collabkit import DotProductBiasParams, create_params
 from collabkit.exercises import ch05
 
 
-@pytest.fixture
-def said(capsys):
-    """What a check prints when it refuses an answer."""
-
-    def run(check, answer) -> str:
-        assert not check(answer)
-        return capsys.readouterr().out
-
-    return run
-
-
 @pytest.mark.parametrize("check", [ch05.check_1, ch05.check_2, ch05.check_3])
 def test_not_tried(check, said):
     assert "not tried yet" in said(check, None)

@@ -7,17 +7,6 @@ import torch
 from collabkit.exercises import ch06
 
 
-@pytest.fixture
-def said(capsys):
-    """What a check prints when it refuses an answer."""
-
-    def run(check, answer) -> str:
-        assert not check(answer)
-        return capsys.readouterr().out
-
-    return run
-
-
 @pytest.mark.parametrize("check", [ch06.check_1, ch06.check_2, ch06.check_3])
 def test_not_tried(check, said):
     assert "not tried yet" in said(check, None)

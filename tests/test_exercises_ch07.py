@@ -8,17 +8,6 @@ import pytest
 from collabkit.exercises import ch07, questions
 
 
-@pytest.fixture
-def said(capsys):
-    """What a check prints when it refuses an answer."""
-
-    def run(check, answer) -> str:
-        assert not check(answer)
-        return capsys.readouterr().out
-
-    return run
-
-
 @pytest.mark.parametrize("check", [ch07.check_1, ch07.check_2, ch07.check_3])
 def test_not_tried(check, said):
     assert "not tried yet" in said(check, None)

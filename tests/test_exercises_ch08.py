@@ -10,17 +10,6 @@ from collabkit.exercises import ch08
 from collabkit.models import embedding
 
 
-@pytest.fixture
-def said(capsys):
-    """What a check prints when it refuses an answer."""
-
-    def run(check, answer) -> str:
-        assert not check(answer)
-        return capsys.readouterr().out
-
-    return run
-
-
 @pytest.mark.parametrize("check", [ch08.check_1, ch08.check_2, ch08.check_3])
 def test_not_tried(check, said):
     assert "not tried yet" in said(check, None)

@@ -7,17 +7,6 @@ from collabkit import MeanBaseline, Ratings, evaluate, load_movielens, random_sp
 from collabkit.exercises import ch11
 
 
-@pytest.fixture
-def said(capsys):
-    """What a check prints when it refuses an answer."""
-
-    def run(check, *answer) -> str:
-        assert not check(*answer)
-        return capsys.readouterr().out
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def ratings():
     return load_movielens()
