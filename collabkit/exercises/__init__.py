@@ -84,6 +84,16 @@ def check(number: str, praise: str = "") -> Callable:
     return decorate
 
 
+def mistaken_error(score: float, train_mse: float, valid_mse: float, tolerance: float) -> str | None:
+    """Which other error a reader took for the validation RMSE, as a hint; None when it is none of these."""
+    mistakes = [
+        (valid_mse, "that is the validation MSE. Take its root, or the last column of the table."),
+        (train_mse, "that is the training loss. Choose on validation ratings, in stars."),
+        (train_mse**0.5, "that is the root of the training loss. Choose on validation ratings."),
+    ]
+    return next((hint for value, hint in mistakes if abs(score - value) <= tolerance), None)
+
+
 def _asked(answer):
     """A student's function, watched: while it is a stub that returns ``None`` it counts as not tried."""
     if not inspect.isfunction(answer):

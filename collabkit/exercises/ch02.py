@@ -8,7 +8,7 @@ from numbers import Real
 import numpy as np
 import torch
 
-from collabkit.exercises import check
+from collabkit.exercises import check, mistaken_error
 from collabkit.learner import rating_learner
 from collabkit.loaders import collab_dataloaders
 from collabkit.models import DotProduct
@@ -160,14 +160,8 @@ def _measure_hint(scores: dict[int, float], n_factors: int) -> str | None:
     score, expected = scores[n_factors], valid_mse**0.5
     if abs(score - expected) <= TOLERANCE:
         return None
-    mistakes = [
-        (valid_mse, "that is the validation MSE. Take its root, or the last column of the table."),
-        (train_mse, "that is the training loss. Choose on validation ratings, in stars."),
-        (train_mse**0.5, "that is the root of the training loss. Choose on validation ratings."),
-    ]
-    for value, hint in mistakes:
-        if abs(score - value) <= TOLERANCE:
-            return f"{n_factors} factors: {score:.3f}? {hint}"
+    if hint := mistaken_error(score, train_mse, valid_mse, TOLERANCE):
+        return f"{n_factors} factors: {score:.3f}? {hint}"
     return (
         f"{n_factors} factors trained by the recipe end at {expected:.3f} stars, and you have {score:.3f}. "
         "For each number: a new DotProduct, rating_learner(collab_dataloaders(split), model, wd=0), and then "

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from collabkit.exercises import check
+from collabkit.exercises import check, mistaken_error
 from collabkit.learner import rating_learner
 from collabkit.loaders import collab_dataloaders
 from collabkit.models import DotProductBias
@@ -167,8 +167,7 @@ def _follows_torch(step) -> bool:
 
 @check(
     "6.3",
-    praise="Much the same decay as for 50 factors. But the valley is less deep: fewer numbers overfit less, so less is "
-    "won by holding them back.",
+    praise="It is much the same decay as for 50 factors.",
 )
 def check_3(scores):
     """Validation RMSE by decay, for 20 factors."""
@@ -206,14 +205,8 @@ def _measure_hint(wd: float, score: float) -> str | None:
     expected = valid_mse**0.5
     if abs(score - expected) <= SAME:
         return None
-    mistakes = [
-        (valid_mse, "that is the validation MSE. Take its root, or the last column of the table."),
-        (train_mse, "that is the training loss. Choose on validation ratings, in stars."),
-        (train_mse**0.5, "that is the root of the training loss. Choose on validation ratings."),
-    ]
-    for value, hint in mistakes:
-        if abs(score - value) <= SAME:
-            return f"decay {wd:g}: {score:.3f}? {hint}"
+    if hint := mistaken_error(score, train_mse, valid_mse, SAME):
+        return f"decay {wd:g}: {score:.3f}? {hint}"
     return (
         f"decay {wd:g} with {N_FACTORS} factors ends at {expected:.3f} stars, and you have {score:.3f}. For each "
         f"decay: a new DotProductBias with {N_FACTORS} factors and y_range=(0, 5.5), "
