@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from collabkit.blocks import Blocks
+from collabkit.models import DotProductBias
 from collabkit.ratings import Ratings
 
 
@@ -111,3 +112,17 @@ class ALS:
         item, known_item = self.items_.index(items, missing="unknown")
         p, q = self.user_[user] * known_user[:, None], self.item_[item] * known_item[:, None]  # (n, 1 + K)
         return self.mean_ + p[:, 0] + q[:, 0] + np.einsum("nk,nk->n", p[:, 1:], q[:, 1:])
+
+    def as_module(self) -> DotProductBias:
+        """The same predictions as a module, over codes: a copy of the tables, μ in the item biases, no range."""
+        with torch.device("meta"):  # tables without numbers, since those drawn at random would only be replaced
+            module = DotProductBias(len(self.users_), len(self.items_), self.n_factors)
+        user, item = torch.tensor(self.user_), torch.tensor(self.item_)  # (U, 1 + K), (I, 1 + K)
+        tables = {
+            "user_factors.weight": user[:, 1:].contiguous(),
+            "item_factors.weight": item[:, 1:].contiguous(),
+            "user_bias.weight": user[:, :1].contiguous(),
+            "item_bias.weight": item[:, :1] + self.mean_,
+        }
+        module.load_state_dict(tables, assign=True)
+        return module

@@ -1,10 +1,15 @@
-"""Baselines: what means alone can predict. Every later model has to beat them."""
+"""Baselines: what means alone can predict, and what counts alone can recommend. Every later model has to beat them."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from collabkit.ratings import Ratings
+
+if TYPE_CHECKING:
+    from collabkit.models import DotProductBias
 
 
 class MeanBaseline:
@@ -39,6 +44,37 @@ class MeanBaseline:
         user, known_user = self.users_.index(users, missing="unknown")
         item, known_item = self.items_.index(items, missing="unknown")
         return self.mean_ + self.user_offset_[user] * known_user + self.item_offset_[item] * known_item
+
+
+class PopularityBaseline:
+    """Recommend to everybody what most people have rated: an item's score is its number of training ratings.
+
+    A count is not a number of stars, so there is no ``predict``. An item without training ratings scores 0. Once
+    fitted, ``counts_`` ``(I,)`` has the scores.
+    """
+
+    def fit(self, train: Ratings) -> PopularityBaseline:
+        """Count the training ratings of each item; returns itself."""
+        self.n_users_ = train.n_users
+        self.counts_ = np.bincount(train.item, minlength=train.n_items)
+        return self
+
+    def as_module(self) -> DotProductBias:
+        """The counts as a module over codes that has item biases alone: no factors, no range, in ratings not stars."""
+        import torch
+
+        from collabkit.models import DotProductBias
+
+        with torch.device("meta"):  # tables without numbers, since those drawn at random would only be replaced
+            module = DotProductBias(self.n_users_, len(self.counts_), n_factors=0)
+        tables = {
+            "user_factors.weight": torch.zeros(self.n_users_, 0),
+            "item_factors.weight": torch.zeros(len(self.counts_), 0),
+            "user_bias.weight": torch.zeros(self.n_users_, 1),
+            "item_bias.weight": torch.tensor(self.counts_, dtype=torch.float32).unsqueeze(1),
+        }
+        module.load_state_dict(tables, assign=True)
+        return module
 
 
 def _mean_by(code, values, n) -> np.ndarray:

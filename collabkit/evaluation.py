@@ -1,4 +1,4 @@
-"""Evaluation: how well any predictor does on ratings it has not seen."""
+"""Evaluation: how well any predictor, and any list of recommendations, does on ratings it has not seen."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from collabkit.metrics import mae, rmse
+from collabkit.ranking import average_precision_at_k, coverage, ndcg_at_k, popularity_lift, recall_at_k
 from collabkit.ratings import Ratings
 from collabkit.splits import Split, k_fold
 
@@ -26,6 +27,12 @@ class Fittable(Predictor, Protocol):
     def fit(self, train: Ratings) -> Predictor: ...
 
 
+class Ranker(Protocol):
+    """Anything that gives each of many users a list: rows ``user, item``, best first within a user."""
+
+    def recommend(self, user, k: int = 10) -> pd.DataFrame: ...
+
+
 def evaluate(model: Predictor, split: Split, part: str = "valid") -> dict[str, float]:
     """Errors in stars over all rows of a part, cold ones included.
 
@@ -33,14 +40,66 @@ def evaluate(model: Predictor, split: Split, part: str = "valid") -> dict[str, f
     when there are none; ``n`` rows; ``cold``, the share of rows with an unseen user or item.
     Raises: ``ValueError`` when the predictor returns another number of values than rows, or a NaN.
     """
-    rows = getattr(split, part)
-    if rows is None:
-        raise ValueError(f"this split has no {part!r} part.")
+    rows = _part(split, part)
     frame, cold = rows.frame, split.cold(part)
     stars = np.asarray(model.predict(frame["user"].to_numpy(), frame["item"].to_numpy())).ravel()
     errors = {"rmse": rmse(rows.rating, stars), "mae": mae(rows.rating, stars)}
     warm = rmse(rows.rating[~cold], stars[~cold]) if not cold.all() else float("nan")
     return errors | {"rmse_warm": warm, "n": len(rows), "cold": float(cold.mean())}
+
+
+def evaluate_ranking(
+    recommender: Ranker, split: Split, part: str = "valid", k: int = 10, relevant: float = 4.0
+) -> dict[str, float]:
+    """How well lists of k find, out of all items, those that users went on to like.
+
+    Args:
+        recommender: a :class:`collabkit.Recommender` on the training ratings: what a user rated there is not
+            recommended again.
+        k: the length of a list.
+        relevant: stars from which a held-out rating makes an item relevant, with a gain of 1. Every other item counts
+            as not relevant, whether it was rated lower or not at all.
+
+    Users without a relevant item in this part are not judged, since there is nothing their list could find. Users
+    without a training rating are judged like any other, and once more apart.
+
+    Returns: means over the judged users of ``recall``, ``ndcg`` and ``map`` at k, and as ``…_warm`` the same over those
+    with a training rating, NaN when there are none; ``coverage`` and ``popularity_lift`` of all their lists; ``users``
+    judged, and ``cold_users``, how many of them have no training rating.
+    Raises: ``ValueError`` when nothing in this part is relevant, or when a judged user gets no list.
+    """
+    rows = _part(split, part)
+    liked = rows.take(rows.rating >= relevant)
+    if not len(liked):
+        raise ValueError(f"no rating of the {part!r} part reaches {relevant} stars: nobody can be judged.")
+    wanted = liked.frame.groupby("user")["item"].agg(set)  # one set of ids a user
+    lists = recommender.recommend(wanted.index.to_numpy(), k=k)
+    ranked = lists.groupby("user")["item"].agg(list)
+    if missing := set(wanted.index) - set(ranked.index):
+        raise ValueError(f"{len(missing)} of {len(wanted)} judged users got no list, the first {min(missing)!r}.")
+    measures = {"recall": recall_at_k, "ndcg": ndcg_at_k, "map": average_precision_at_k}
+    scores = pd.DataFrame(
+        [
+            {name: measure(ranked[user], items, k) for name, measure in measures.items()}
+            for user, items in wanted.items()
+        ]
+    )
+    warm = np.bincount(split.train.user, minlength=rows.n_users)[rows.users.index(wanted.index)] > 0
+    return {
+        **scores.mean().to_dict(),
+        **scores[warm].mean().add_suffix("_warm").to_dict(),
+        "coverage": coverage(lists, split.train),
+        "popularity_lift": popularity_lift(lists, split.train),
+        "users": len(wanted),
+        "cold_users": int((~warm).sum()),
+    }
+
+
+def _part(split: Split, part: str) -> Ratings:
+    rows = getattr(split, part)
+    if rows is None:
+        raise ValueError(f"this split has no {part!r} part.")
+    return rows
 
 
 def cross_validate(make: Callable[[], Fittable], ratings: Ratings, k: int = 5, seed: int = 0) -> pd.DataFrame:

@@ -80,3 +80,22 @@ def test_constant_ratings():
 def test_a_penalty_of_zero_is_refused(settings):
     with pytest.raises(ValueError, match="must be positive"):
         ALS(**settings).fit(tiny_ratings())
+
+
+def test_its_module_predicts_the_same_stars(split):
+    model = ALS(3, 2.0, 5).fit(split.train)
+    frame = split.valid.frame
+    pairs = torch.from_numpy(np.stack([split.valid.user, split.valid.item], axis=1)).long()
+    state = torch.get_rng_state()
+    stars = model.as_module()(pairs).detach().numpy()[:, 0]
+    assert np.allclose(stars, model.predict(frame["user"], frame["item"]), atol=1e-5)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_its_module_is_a_copy(split):
+    model = ALS(3, 2.0, 5).fit(split.train)
+    before = model.user_.copy()
+    with torch.no_grad():
+        for parameter in model.as_module().parameters():
+            parameter.add_(1)
+    assert np.array_equal(model.user_, before)

@@ -1,6 +1,7 @@
 import pytest
+import torch
 
-from collabkit import MeanBaseline, random_split, rmse
+from collabkit import MeanBaseline, PopularityBaseline, random_split, rmse
 from tests.tables import random_ratings, tiny_ratings
 
 
@@ -38,3 +39,20 @@ def test_each_mean_helps_where_there_is_a_user_and_an_item_effect():
 def test_other_means_are_refused():
     with pytest.raises(ValueError, match="choose from 'user' and 'item'"):
         MeanBaseline(by=("genre",))
+
+
+def test_popularity_counts_training_ratings():
+    ratings = tiny_ratings()
+    model = PopularityBaseline().fit(ratings.take(ratings.frame["item"] != 900))
+    assert model.counts_.tolist() == [2, 2, 2, 0]  # items 5, 7, 11, 900
+    assert not hasattr(model, "predict")
+
+
+def test_the_module_of_popularity_scores_every_pair_with_the_count_of_its_item():
+    ratings = random_ratings()
+    state = torch.get_rng_state()
+    model = PopularityBaseline().fit(ratings)
+    pairs = torch.cartesian_prod(torch.arange(ratings.n_users), torch.arange(ratings.n_items))
+    score = model.as_module()(pairs).reshape(ratings.n_users, ratings.n_items)
+    assert torch.equal(score, torch.from_numpy(model.counts_).float().expand_as(score))
+    assert torch.equal(torch.get_rng_state(), state)

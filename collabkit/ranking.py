@@ -1,0 +1,132 @@
+"""Measures of lists: of one user's list against what was relevant, and of the lists of many users together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from collabkit.ratings import Ratings
+
+
+def recall_at_k(ranked, relevant, k: int = 10) -> float:
+    r"""The share of a user's relevant items that stand among the first k of a list, :math:`n_k / n`.
+
+    Args:
+        ranked: item ids, best first. A list shorter than k finds no more than it holds.
+        relevant: ids of the :math:`n` items it should have found, in any order; or a dict ``{id: gain}``, in which
+            those of gain 0 are not relevant.
+        k: places that count, :math:`n_k` of them taken by relevant items.
+
+    A user with more than k relevant items cannot reach 1.
+
+    Raises: ``ValueError`` for an item that is ranked twice, when nothing is relevant (the measure is undefined: leave
+    that user out), for a gain that is negative or not finite, and for k below 1.
+    """
+    found, ideal = _gains(ranked, relevant, k)
+    return np.count_nonzero(found) / len(ideal)
+
+
+def average_precision_at_k(ranked, relevant, k: int = 10) -> float:
+    r"""The precision of a list at each of its hits, averaged; the mean over users is known as MAP.
+
+    .. math:: \mathrm{AP@}k = \frac{1}{\min(k, n)} \sum_{j \le k} [\text{place } j \text{ is relevant}]\, \frac{n_j}{j}
+
+    :math:`n_j` of the first j places are relevant, of :math:`n` relevant items. Dividing by :math:`\min(k, n)`, the
+    hits of the best list there is, lets that list score 1; some libraries divide by n. Arguments and errors as in
+    :func:`recall_at_k`.
+
+    Source: :cite:t:`manning2008introduction`.
+    """
+    found, ideal = _gains(ranked, relevant, k)
+    hit = found > 0
+    precision = np.cumsum(hit) / np.arange(1, len(hit) + 1)  # (places,)
+    return float(precision[hit].sum() / min(k, len(ideal)))
+
+
+def ndcg_at_k(ranked, relevant, k: int = 10) -> float:
+    r"""Normalized discounted cumulative gain: what a list gains, as a share of what the best list would.
+
+    .. math:: \mathrm{DCG@}k = \sum_{j \le k} \frac{g_j}{\log_2(j + 1)}, \qquad
+              \mathrm{NDCG@}k = \frac{\mathrm{DCG@}k}{\text{that of the same items, highest gain first}}
+
+    Args:
+        ranked, k: as in :func:`recall_at_k`.
+        relevant: a dict ``{id: gain}`` of gains :math:`g \ge 0`, such as stars, where any other id gains 0; or ids
+            alone, which gain 1 each.
+
+    Gain and discount are those of scikit-learn's ``ndcg_score``. Errors as in :func:`recall_at_k`.
+
+    Source: :cite:t:`jarvelin2002cumulated`.
+    """
+    found, ideal = _gains(ranked, relevant, k)
+    return float(_dcg(found) / _dcg(ideal[:k]))
+
+
+def coverage(lists: pd.DataFrame, train: Ratings) -> float:
+    """The share of the catalogue that stands in at least one list.
+
+    Args:
+        lists: recommendations for many users, as :meth:`collabkit.Recommender.recommend` returns them.
+        train: ratings whose vocabulary of items is the catalogue.
+
+    Raises: ``KeyError`` for an item that is not in the catalogue.
+    Source: :cite:t:`ge2010beyond`, who call it catalogue coverage.
+    """
+    return len(np.unique(train.items.index(lists["item"]))) / train.n_items
+
+
+def popularity_lift(lists: pd.DataFrame, train: Ratings) -> float:
+    r"""How much more popular the items of the lists are than those that the same users have rated themselves.
+
+    .. math:: \frac{\mathrm{GAP}_\text{lists} - \mathrm{GAP}_\text{rated}}{\mathrm{GAP}_\text{rated}}, \qquad
+              \mathrm{GAP} = \frac{1}{|U|} \sum_{u} \frac{1}{|L_u|} \sum_{i \in L_u} \phi_i
+
+    :math:`\phi_i` is the number of training ratings of an item, and GAP ("group average popularity") the mean over
+    users of its mean over the items :math:`L_u` of one user. 0: as popular as what they rate; 1: twice as popular;
+    -1: rated by nobody.
+
+    Args:
+        lists: recommendations, with columns ``user`` and ``item``. Users without a training rating are left out.
+        train: the ratings that count as popularity, and in which users show what they rate.
+
+    Returns: the lift; NaN when no user has a training rating.
+    Source: :cite:t:`abdollahpouri2019unfairness`, who write it ΔGAP.
+    """
+    popularity = np.bincount(train.item, minlength=train.n_items)
+    has_rated = np.bincount(train.user, minlength=train.n_users)
+    user, item = train.users.index(lists["user"]), train.items.index(lists["item"])
+    asked = np.bincount(user, minlength=train.n_users)
+    both = (has_rated > 0) & (asked > 0)
+    if not both.any():
+        return float("nan")
+    listed = np.bincount(user, weights=popularity[item], minlength=train.n_users)[both] / asked[both]
+    rated = np.bincount(train.user, weights=popularity[train.item], minlength=train.n_users)[both] / has_rated[both]
+    return float(listed.mean() / rated.mean() - 1)
+
+
+def _gains(ranked, relevant, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """What stands in the first k places, as gains ``(places,)``, and all gains there are, highest first ``(n,)``."""
+    if k < 1:
+        raise ValueError(f"k={k}: a list needs at least one place.")
+    ranked = _ids(ranked)
+    if len(set(ranked)) < len(ranked):
+        raise ValueError("an item stands in the list more than once: keep the first place of each.")
+    gains = relevant if isinstance(relevant, Mapping) else dict.fromkeys(_ids(relevant), 1.0)
+    values = np.array(list(gains.values()), dtype="float64")
+    if not (np.isfinite(values) & (values >= 0)).all():
+        raise ValueError(f"gains must be finite and not negative: these go from {values.min()} to {values.max()}.")
+    if not values.any():
+        raise ValueError("no item is relevant, so there is nothing to find and no measure: leave this user out.")
+    found = np.array([gains.get(item, 0.0) for item in ranked[:k]], dtype="float64")
+    return found, np.sort(values[values > 0])[::-1]
+
+
+def _ids(ids) -> list:
+    """Plain Python ids, from a list, set, array, Series or tensor: elements of a tensor would never be equal."""
+    return ids.tolist() if hasattr(ids, "tolist") else list(ids)
+
+
+def _dcg(gains: np.ndarray) -> float:
+    return (gains / np.log2(np.arange(2, len(gains) + 2))).sum()

@@ -1,0 +1,106 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from collabkit import ImplicitALS, Ratings
+from tests.tables import random_ratings, tiny_ratings
+
+SETTINGS = {"n_factors": 3, "penalty": 0.7, "alpha": 4.0}
+
+
+def dense(ratings: Ratings) -> tuple[np.ndarray, np.ndarray]:
+    """Preference and confidence of every pair ``(U, I)``, at the settings above."""
+    Y = np.zeros((ratings.n_users, ratings.n_items))
+    Y[ratings.user, ratings.item] = 1
+    return Y, 1 + SETTINGS["alpha"] * Y
+
+
+def regressions(fixed: np.ndarray, Y: np.ndarray, C: np.ndarray) -> np.ndarray:
+    """The weighted ridge regression of every row of Y on the fixed table, each over all columns."""
+    eye = SETTINGS["penalty"] * np.eye(fixed.shape[1])
+    rows = [np.linalg.solve(fixed.T @ np.diag(c) @ fixed + eye, fixed.T @ (c * y)) for y, c in zip(Y, C, strict=True)]
+    return np.array(rows)
+
+
+def loss(P, Q, Y, C) -> float:
+    return (C * (Y - P @ Q.T) ** 2).sum() + SETTINGS["penalty"] * ((P**2).sum() + (Q**2).sum())
+
+
+def test_a_sweep_equals_dense_weighted_regressions():
+    ratings = random_ratings()
+    Y, C = dense(ratings)
+    one, two = (ImplicitALS(**SETTINGS, n_sweeps=n).fit(ratings) for n in (1, 2))
+    P = regressions(one.item_.astype("float64"), Y, C)
+    Q = regressions(P, Y.T, C.T)
+    assert np.allclose(two.user_, P, atol=1e-4)
+    assert np.allclose(two.item_, Q, atol=1e-4)
+    assert two.objective_[-1] == pytest.approx(loss(P, Q, Y, C), rel=1e-5)
+
+
+def test_no_sweep_makes_the_objective_larger():
+    model = ImplicitALS(**SETTINGS, n_sweeps=15).fit(random_ratings())
+    assert len(model.objective_) == len(model.seconds_) == 15
+    assert all(after <= before * (1 + 1e-6) for before, after in pairwise(model.objective_))
+    assert model.objective_[-1] < 0.9 * model.objective_[0]
+
+
+def test_repeats_bit_for_bit_and_leaves_global_random_states_alone():
+    state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    one, again = (ImplicitALS(**SETTINGS).fit(random_ratings()) for _ in range(2))
+    assert np.array_equal(one.user_, again.user_)
+    assert np.array_equal(one.item_, again.item_)
+    one.as_module()
+    assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert not np.array_equal(one.item_, ImplicitALS(**SETTINGS, seed=1).fit(random_ratings()).item_)
+
+
+def test_it_finds_who_rates_what():
+    """Two circles of users, each with films of its own: held-out pairs of a circle score above all others."""
+    pairs = np.array([(u, i) for u in range(20) for i in range(20) if u % 2 == i % 2])
+    held_out = np.arange(len(pairs)) % 7 == 0
+    df = random_ratings(20, 20, 400).frame.head(len(pairs)).assign(user=pairs[:, 0], item=pairs[:, 1])
+    ratings = Ratings.from_frame(df)
+    model = ImplicitALS(2, penalty=1.0).fit(ratings.take(~held_out))
+    score = model.user_ @ model.item_.T
+    other = np.add.outer(np.arange(20), np.arange(20)) % 2 == 1
+    assert score[ratings.user[held_out], ratings.item[held_out]].min() > score[other].max() + 0.3
+
+
+def test_low_ratings_can_count_as_none():
+    ratings = random_ratings()
+    all_of_the_high = ratings.take(ratings.rating >= 3.5)
+    one, same = (
+        ImplicitALS(**SETTINGS, at_least=3.5).fit(ratings),
+        ImplicitALS(**SETTINGS).fit(all_of_the_high),
+    )
+    assert np.array_equal(one.user_, same.user_)
+    assert not np.allclose(one.user_, ImplicitALS(**SETTINGS).fit(ratings).user_, atol=1e-2)
+
+
+def test_its_module_gives_its_scores_and_a_user_without_ratings_the_mean_of_the_others():
+    ratings = tiny_ratings()
+    train = ratings.take(ratings.frame["user"] != 20)
+    model = ImplicitALS(**SETTINGS).fit(train)
+    assert not model.user_[1].any()
+    pairs = torch.cartesian_prod(torch.arange(3), torch.arange(4))
+    score = model.as_module()(pairs).detach().numpy().reshape(3, 4)
+    expected = model.user_ @ model.item_.T
+    expected[1] = (expected[0] + expected[2]) / 2
+    assert np.allclose(score, expected, atol=1e-6)
+    assert not hasattr(model, "predict")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"penalty": 0}, "must be positive"),
+        ({"alpha": -1}, "must be positive"),
+        ({"at_least": 6}, "nothing is left"),
+    ],
+)
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        ImplicitALS(**settings).fit(tiny_ratings())
