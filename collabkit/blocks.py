@@ -45,6 +45,7 @@ class Blocks:
         owners, start, count = np.unique(owner[by_owner], return_index=True, return_counts=True)
         by_count = np.argsort(-count, kind="stable")
         owners, start, count = owners[by_count], start[by_count], count[by_count]
+        self.n_others = n_others
         self.blocks = []
         first = 0
         while first < len(owners):
@@ -67,5 +68,15 @@ class Blocks:
         """
         padded = torch.cat([table, table.new_zeros(1, table.shape[1])])
         for owner, other, row in self.blocks:
-            q = padded[other]  # (g, m, K), zeros in the padding
+            q = padded.index_select(0, other.flatten()).view(*other.shape, -1)  # (g, m, K), zeros in the padding
             yield owner, q.mT @ q, (q.mT @ y[row].unsqueeze(-1)).squeeze(-1)
+
+    def sums(self, values: Tensor, n_owners: int) -> Tensor:
+        """The sum of ``values`` ``(n,)`` over the ratings of each owner ``(n_owners,)``, in float64.
+
+        Unlike a scatter, it adds in one order on every device, so it repeats bit for bit.
+        """
+        total = torch.zeros(n_owners, dtype=torch.float64, device=values.device)
+        for owner, other, row in self.blocks:
+            total[owner] = torch.where(other < self.n_others, values[row], 0).sum(dim=1, dtype=torch.float64)
+        return total

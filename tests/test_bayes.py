@@ -1,0 +1,278 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from collabkit import BayesianMF, MeanBaseline, Ratings, evaluate, random_split, rmse
+from collabkit.bayes import _Side, gaussian_draw
+from tests.contracts import OneDevice, PredictorContract
+from tests.tables import random_ratings, tiny_ratings
+
+
+@pytest.mark.filterwarnings("ignore:the chain has not settled")
+class TestBayesianMF(PredictorContract):
+    def make(self):
+        return BayesianMF(n_factors=2, n_samples=20, burn_in=10)
+
+
+@pytest.mark.filterwarnings("ignore:the chain has not settled")
+class TestBayesianMFWithoutFactors(PredictorContract):
+    def make(self):
+        return BayesianMF(n_factors=0, n_samples=20, burn_in=10, noise_df=1e6)
+
+
+def planted(n_users=80, n_items=100, n=4000, noise=0.3, seed=0, item_factors=None) -> Ratings:
+    """Stars from biases and two factors; not rounded, and wide enough not to be cut."""
+    rng = np.random.default_rng(seed)
+    cells = rng.choice(n_users * n_items, size=n, replace=False)
+    user, item = cells // n_items, cells % n_items
+    P = rng.normal(0, 0.8, (n_users, 2))
+    Q = rng.normal(0, 0.8, (n_items, 2)) if item_factors is None else item_factors
+    stars = 3 + rng.normal(0, 0.3, n_users)[user] + (P[user] * Q[item]).sum(axis=1) + rng.normal(0, noise, n)
+    return Ratings.from_frame(pd.DataFrame({"user": user, "item": item, "rating": stars}))
+
+
+@pytest.fixture(scope="module")
+def split():
+    return random_split(planted(), seed=0)
+
+
+@pytest.fixture(scope="module")
+def fitted(split):
+    return BayesianMF(n_factors=2, n_samples=60).fit(split.train)
+
+
+def test_it_finds_planted_structure_down_to_the_noise(split, fitted):
+    baseline = MeanBaseline().fit(split.train)
+    assert evaluate(fitted, split)["rmse"] < 0.4 < 0.5 * evaluate(baseline, split)["rmse"]
+
+
+def test_needless_factors_do_little_harm(split, fitted):
+    many = BayesianMF(n_factors=8, n_samples=60).fit(split.train)
+    assert evaluate(many, split)["rmse"] < evaluate(fitted, split)["rmse"] + 0.03
+
+
+def test_the_standard_deviation_is_calibrated(split, fitted):
+    rows = split.valid.frame
+    stars, deviation = fitted.predict(rows["user"], rows["item"], return_std=True)
+    z = (split.valid.rating - stars) / deviation
+    assert (deviation > 0).all()
+    assert 0.85 < z.std() < 1.15
+    assert 0.92 < (np.abs(z) < 1.96).mean() < 0.98
+    assert np.array_equal(stars, fitted.predict(rows["user"], rows["item"]))
+
+
+def test_doubt_is_larger_for_what_is_unknown(split, fitted):
+    user, item = split.train.frame.iloc[0][["user", "item"]]
+    (_, known), (_, new) = (fitted.predict([user], [i], return_std=True) for i in (item, -1))
+    assert new[0] > 1.5 * known[0]
+
+
+def test_draws_of_one_user_follow_the_closed_form():
+    """With the film side fixed, the posterior of a user is a Gaussian that a page of algebra gives."""
+    ratings = random_ratings()
+    ratings = ratings.take(ratings.user == 5)
+    side = _Side(ratings.user, ratings.item, ratings.n_users, ratings.n_items, None, "user", 3, "cpu")
+    rng = torch.Generator().manual_seed(0)
+    table = torch.randn(ratings.n_items + 1, 3, generator=rng)
+    y = torch.from_numpy(ratings.rating) - 3
+    side.precision, side.prior = torch.tensor([2.0, 1.0, 4.0]), torch.randn(ratings.n_users + 1, 3, generator=rng)
+    alpha, q = 2.5, table[ratings.item].double()
+    covariance = torch.linalg.inv(alpha * q.T @ q + side.precision.diag())
+    mean = covariance @ (alpha * q.T @ y.double() + side.precision.double() * side.prior[5])
+    own = torch.full((ratings.n_users + 1,), alpha)
+    draws = []
+    for _ in range(2000):
+        side.draw(table, y, rng, own=own)
+        draws.append(side.rows[5])
+    draws = torch.stack(draws).double()
+    assert torch.allclose(side.means[5].double(), mean, atol=1e-4)
+    assert torch.allclose(draws.mean(dim=0), mean, atol=5 * (covariance.diag().max() / 2000) ** 0.5)
+    assert torch.allclose(draws.T.cov(), covariance, atol=0.15 * covariance.diag().max())
+
+
+def test_weighing_the_table_is_weighing_the_ratings():
+    """The item side gets its users' precisions through the table; the sums are those of a loop."""
+    ratings, rng = random_ratings(), torch.Generator().manual_seed(0)
+    side = _Side(ratings.item, ratings.user, ratings.n_items, ratings.n_users, None, "item", 2, "cpu")
+    weight, table = (
+        torch.rand(ratings.n_users + 1, generator=rng) + 0.5,
+        torch.randn(ratings.n_users + 1, 2, generator=rng),
+    )
+    user, y = torch.from_numpy(ratings.user).long(), torch.from_numpy(ratings.rating)
+    side.draw(table * weight.sqrt()[:, None], y * weight.sqrt()[user], rng)
+    mine = torch.from_numpy(ratings.item == 3)
+    p, w = table[user[mine]], weight[user[mine], None]
+    mean = torch.linalg.solve((p * w).T @ p + side.precision.diag(), (p * w).T @ y[mine])
+    assert torch.allclose(side.means[3], mean, atol=1e-4)
+
+
+def test_a_gaussian_draw_without_noise_is_its_mean():
+    A = torch.tensor([[[2.0, 1.0], [1.0, 3.0]]])
+    draw, mean = gaussian_draw(A, torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2))
+    assert torch.allclose(draw, mean)
+    assert torch.allclose(A @ mean[..., None], torch.tensor([[[1.0], [2.0]]]))
+
+
+def test_users_who_rate_steadily_are_told_from_those_who_do_not():
+    ratings = planted(noise=0.0)
+    rough = ratings.user % 2
+    ratings.rating = (ratings.rating + np.random.default_rng(1).normal(0, 0.2 + 0.6 * rough)).astype("float32")
+    noise = BayesianMF(n_factors=2, n_samples=40).fit(ratings).noise_[:-1].sqrt()
+    assert noise[::2].mean() == pytest.approx(0.2, abs=0.08)
+    assert noise[1::2].mean() == pytest.approx(0.8, abs=0.08)
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Item factors are a function of four features; the last 20 items lose all their training ratings."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(100, 4)).astype("float32")
+    ratings = planted(item_factors=X @ rng.normal(0, 0.4, (4, 2)))
+    cold = ratings.item >= 80
+    return ratings.take(~cold), ratings.take(cold), X
+
+
+class TestFeatures:
+    def test_a_film_without_ratings_is_predicted_from_its_features(self, data):
+        train, cold, X = data
+        rows, scores = cold.frame, []
+        for features in (None, X):
+            model = BayesianMF(n_factors=2, n_samples=40).fit(train, item_features=features)
+            scores.append(rmse(cold.rating, model.predict(rows["user"], rows["item"])))
+        assert scores[1] < 0.6 * scores[0]
+
+    def test_columns_may_repeat_each_other_and_be_empty(self, data):
+        train, cold, X = data
+        rows = cold.frame
+        twice = np.hstack([X, X, np.zeros((100, 1)), np.ones((100, 1)), X.sum(axis=1, keepdims=True)])
+        once, more = (BayesianMF(2, n_samples=40).fit(train, item_features=f) for f in (X, twice))
+        scores = [rmse(cold.rating, model.predict(rows["user"], rows["item"])) for model in (once, more)]
+        assert scores[1] == pytest.approx(scores[0], rel=0.1)
+
+    def test_users_may_have_features_too(self, data):
+        train, _, X = data
+        model = BayesianMF(2, n_samples=5, burn_in=5).fit(train, X, user_features=np.ones((80, 2)))
+        assert np.isfinite(model.predict([0, -1], [0, -1])).all()
+
+    def test_frames_and_arrays_are_one(self, data):
+        train, _, X = data
+        a, b = (BayesianMF(2, n_samples=3).fit(train, item_features=f).predict([1], [90]) for f in (X, pd.DataFrame(X)))
+        assert a == b
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [(lambda X: X[:-1], "a row for each of the 100 item codes"), (lambda X: X[:, 0], "a row for each")],
+    )
+    def test_another_shape_is_refused(self, data, change, message):
+        with pytest.raises(ValueError, match=message):
+            BayesianMF().fit(data[0], item_features=change(data[2]))
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_what_is_not_finite_is_refused_and_the_model_stays_as_it_was(self, data, bad):
+        train, _, X = data
+        model = BayesianMF(2, n_samples=3).fit(train)
+        before, X = model.predict([1], [1]), X.copy()
+        X[7, 2] = bad
+        with pytest.raises(ValueError, match="not finite in 1 rows, the first is row 7"):
+            model.fit(train, item_features=X)
+        assert model.predict([1], [1]) == before
+
+
+def test_missing_values_of_pandas_are_refused_too(data):
+    train, _, _ = data
+    years = pd.DataFrame({"year": pd.array([pd.NA, *range(1900, 1999)], dtype="Int16")})
+    with pytest.raises(ValueError, match="not finite in 1 rows, the first is row 0"):
+        BayesianMF().fit(train, item_features=years)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_features_of_any_size_give_finite_answers(data, scale):
+    train, cold, X = data
+    stars = BayesianMF(2, n_samples=20).fit(train, X * scale).predict(cold.frame["user"], cold.frame["item"])
+    assert np.isfinite(stars).all()
+
+
+def test_an_empty_table_is_refused():
+    with pytest.raises(ValueError, match="no ratings to learn from"):
+        BayesianMF().fit(tiny_ratings().take([]))
+
+
+def test_constant_ratings():
+    df = random_ratings().frame.assign(rating=4.0)
+    model = BayesianMF(3, n_samples=20).fit(Ratings.from_frame(df))
+    assert np.allclose(model.predict(df["user"], df["item"]), 4.0, atol=0.05)
+
+
+def test_seven_ratings():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a chain on seven ratings may wander
+        stars, deviation = BayesianMF().fit(tiny_ratings()).predict([10, 99], [5, 5], return_std=True)
+    assert (stars >= 0.5).all()
+    assert (stars <= 5).all()
+    assert (deviation < 6).all()  # the priors of the precisions hold back draws of any size
+
+
+def test_predictions_stay_on_the_scale(split):
+    ratings = random_ratings()
+    model = BayesianMF(2, n_samples=10).fit(ratings)
+    everyone = np.repeat(ratings.users.ids, ratings.n_items)
+    stars = model.predict(everyone, np.tile(ratings.items.ids, ratings.n_users))
+    assert stars.min() >= 0.5
+    assert stars.max() <= 5
+
+
+def test_another_seed_gives_other_draws_and_nearly_the_same_answer(split, fitted):
+    rows = split.valid.frame
+    other = BayesianMF(2, n_samples=60, seed=1).fit(split.train).predict(rows["user"], rows["item"])
+    first = fitted.predict(rows["user"], rows["item"])
+    assert not np.array_equal(first, other)
+    assert rmse(first, other) < 0.1
+
+
+def test_a_chain_that_has_not_settled_says_so(split):
+    with pytest.warns(UserWarning, match="has not settled.*Take more sweeps"):
+        BayesianMF(2, n_samples=4, burn_in=0).fit(split.train)
+
+
+def test_with_the_defaults_it_is_quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for seed in range(3):
+            BayesianMF(seed=seed).fit(random_ratings(seed=seed))
+
+
+def test_it_keeps_what_it_promises(split, fitted):
+    assert fitted.user_draws_.shape == (60, 81, 3)
+    assert fitted.item_draws_.shape == fitted.item_means_.shape == (60, 101, 3)
+    assert len(fitted.trace_) == 80
+    assert fitted.noise_.shape == (81,)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"n_samples": 0}, {"burn_in": -1}, {"n_factors": -1}, {"noise_df": 2}, {"noise_df": np.nan}]
+)
+def test_settings_that_make_no_sense_are_refused(settings):
+    with pytest.raises(ValueError, match="keep at least one draw|above 2"):
+        BayesianMF(**settings)
+
+
+def test_progress_is_shown_when_asked_for(capsys):
+    BayesianMF(1, n_samples=20, progress=True).fit(random_ratings())
+    assert "sweeps" in capsys.readouterr().err
+    BayesianMF(1, n_samples=20).fit(random_ratings())
+    assert capsys.readouterr().err == ""
+
+
+def test_a_gaussian_draw_stays_on_its_device():
+    """On the meta device a stray CPU tensor shows without a GPU."""
+    A, b, noise = (
+        torch.empty(4, 3, 3, device="meta"),
+        torch.empty(4, 3, device="meta"),
+        torch.empty(4, 3, device="meta"),
+    )
+    with OneDevice():
+        draw, mean = gaussian_draw(A, b, noise)
+    assert draw.shape == mean.shape == (4, 3)
