@@ -18,6 +18,8 @@ from collabkit.ratings import Ratings
 from collabkit.recipe import RECIPE
 from collabkit.splits import Split
 
+GATHER = 2**18  # rows brought into order at a time, 5 MB; batches are views of them
+
 
 class RatingsDataset:
     """Ratings as two tensors, and the vocabularies to read them by.
@@ -34,7 +36,7 @@ class RatingsDataset:
 
     @classmethod
     def of(cls, part: Ratings, cold: np.ndarray) -> RatingsDataset:
-        x = torch.from_numpy(np.stack([part.user, part.item], axis=1).astype("int64"))
+        x = torch.from_numpy(np.stack([part.user, part.item], axis=1, dtype="int64"))
         return cls(x, torch.from_numpy(part.rating).unsqueeze(1), torch.from_numpy(cold), part)
 
     @classmethod
@@ -60,6 +62,10 @@ class RatingsDataset:
 
     def __getitem__(self, i):
         return (self.x[i],) if self.y is None else (self.x[i], self.y[i])
+
+    def select(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """``self[rows]`` for a tensor of row numbers, more than twice as quick on millions of rows."""
+        return tuple(column.index_select(0, rows) for column in (self.x, self.y) if column is not None)
 
     def new_empty(self) -> RatingsDataset:
         """The vocabularies without the rows: what fastai's ``export`` keeps."""
@@ -118,8 +124,11 @@ class RatingsLoader(DataLoader):
         self.before_iter()
         order = self.get_idxs().to(self.dataset.x.device)
         stop = self.n - self.n % self.bs if self.drop_last else self.n
-        for start in range(0, stop, self.bs):
-            yield self.after_batch(self.dataset[order[start : min(start + self.bs, stop)]])
+        many = max(1, GATHER // self.bs) * self.bs  # rows of whole batches
+        for start in range(0, stop, many):
+            columns = self.dataset.select(order[start : min(start + many, stop)])
+            for batch in zip(*(column.split(self.bs) for column in columns), strict=True):
+                yield self.after_batch(batch)
         self.after_iter()
 
     def one_batch(self) -> tuple[Tensor, ...]:

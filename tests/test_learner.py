@@ -1,15 +1,19 @@
 """The learner: every fastai feature a student would try, and decay that stays where it belongs."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from fastai.callback.core import Callback
 from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback
-from fastai.learner import load_learner
+from fastai.learner import Learner, load_learner
+from fastai.losses import MSELossFlat
+from fastai.optimizer import Adam
 from torch import nn
 
-from collabkit import DotProduct, collab_dataloaders, random_split, rating_learner, rmse
-from collabkit.learner import split_biases
+from collabkit import DotProduct, DotProductBias, collab_dataloaders, random_split, rating_learner, rmse
+from collabkit.learner import GroupedDecay, mean_squared_error, split_biases
 from tests.tables import random_ratings
 
 
@@ -157,6 +161,80 @@ def test_callbacks_see_every_batch_and_may_stop_training(learn):
     assert Count.batches == 2 * 12  # a gain of 10 is out of reach: stopped after the second epoch
 
 
+class TestTheShortCuts:
+    """What makes a fit quick changes nothing that can be seen."""
+
+    def test_plain_fastai_makes_the_same_fit_bit_for_bit(self, split):
+        def fit(cls, **settings):
+            torch.manual_seed(0)
+            model = DotProductBias(40, 60, 5, y_range=(0, 5.5))
+            learn = cls(collab_dataloaders(split, bs=64), model, wd=0.3, **settings)
+            with learn.no_logging(), learn.no_bar():
+                learn.fit_one_cycle(3, 0.05)
+            return learn
+
+        adamw = partial(torch.optim.AdamW, betas=(0.9, 0.99), eps=1e-5, weight_decay=0.0, fused=True)
+        opt_func = partial(GroupedDecay, opt=adamw, decays=(True, False))
+        plain = fit(Learner, loss_func=MSELossFlat(), opt_func=opt_func, splitter=split_biases)
+        ours = fit(rating_learner)
+        for expected, parameter in zip(plain.model.parameters(), ours.model.parameters(), strict=True):
+            assert torch.equal(expected, parameter)
+        assert [values[:2] for values in ours.recorder.values] == [values[:2] for values in plain.recorder.values]
+        assert torch.equal(torch.stack(ours.recorder.losses), torch.stack(plain.recorder.losses))
+        assert ours.recorder.lrs == plain.recorder.lrs
+        assert ours.recorder.hps.keys() == plain.recorder.hps.keys()
+
+    def test_every_event_reaches_callbacks_in_their_order(self, learn):
+        events = []
+        names = ["before_batch", "after_pred", "after_loss", "before_backward", "after_backward"]
+        names += ["before_step", "after_step", "after_batch", "before_validate", "after_fit"]
+        last = Callback(
+            **{name: lambda self, name=name: events.append(name) for name in names}
+        )  # methods of one object
+
+        class First(Callback):
+            order = -5
+
+            def before_batch(self):
+                events.append("first")
+
+        learn.fit(1, cbs=[last, First()])
+        assert events[:9] == ["first", *names[:8]]
+        assert events.count("after_step") == 12
+        assert events[-1] == "after_fit"
+
+    def test_an_optimizer_of_fastai_takes_the_place_of_ours(self, split):
+        learn = rating_learner(collab_dataloaders(split, bs=64), DotProduct(40, 60, 5), opt_func=Adam)
+        with learn.no_logging(), learn.no_bar():
+            learn.fit_one_cycle(1)
+
+    def test_frozen_parameters_stay(self, split):
+        learn = rating_learner(collab_dataloaders(split, bs=64), model := Biased(40, 60), wd=0.3)
+        model.user_factors.weight.requires_grad_(False)
+        before = model.user_factors.weight.clone()
+        with learn.no_logging(), learn.no_bar():
+            learn.fit_one_cycle(1, 0.05)
+        assert torch.equal(model.user_factors.weight, before)
+
+    def test_the_momenta_are_saved_with_the_weights(self, learn):
+        learn.fit_one_cycle(1)
+        learn.save("both")
+        step = learn.opt.state_dict()["state"][0]["step"].item()
+        learn.fit_one_cycle(1)
+        learn.load("both")
+        assert learn.opt.state_dict()["state"][0]["step"].item() == step == 12
+
+    def test_the_loss_takes_any_shape(self):
+        stars = torch.tensor([[1.0], [3.0]])
+        assert mean_squared_error(torch.tensor([2.0, 5.0]), stars) == 2.5
+        assert mean_squared_error(stars, stars, reduction="none").tolist() == [0, 0]
+
+    def test_a_fit_makes_no_optimizer_of_torch(self, learn, monkeypatch):
+        """The first one in a process loads PyTorch's compiler, which takes longer than a fit of the course."""
+        monkeypatch.setattr(torch.optim.Optimizer, "__init__", None)
+        learn.fit_one_cycle(1)
+
+
 def test_summary_counts_the_parameters(learn):
     assert f"Total params: {(40 + 60) * 5:,}" in str(learn.summary())
 
@@ -170,7 +248,7 @@ class TestDecay:
             learn = rating_learner(collab_dataloaders(split, bs=64), Biased(40, 60), wd=0.3, **switches)
             with learn.no_logging(), learn.no_bar():
                 learn.fit_one_cycle(1, 1e-3, **how)
-            return [group["weight_decay"] for group in learn.opt.opt.param_groups]
+            return [hyper["wd"] for hyper in learn.opt.hypers]
 
         return fit
 
@@ -205,7 +283,7 @@ class TestDecay:
 
     def test_a_model_without_biases(self, learn):
         learn.fit_one_cycle(1)
-        assert [len(group["params"]) for group in learn.opt.opt.param_groups] == [2, 0]
+        assert [len(group) for group in learn.opt.param_lists] == [2, 0]
 
 
 def test_divergence_is_an_error_that_names_the_epoch(split):

@@ -81,6 +81,27 @@ def test_drop_last(dls):
     assert [len(x) for x, _ in dls.train.new(drop_last=True)] == [64] * 11
 
 
+def test_no_batch_is_empty(dls):
+    assert list(dls.train.new(bs=1000, drop_last=True)) == []
+    assert list(dls.train.new(dls.train.dataset.new_empty())) == []
+
+
+def test_the_order_does_not_depend_on_how_many_rows_are_gathered_at_once(split, monkeypatch):
+    expected = rows(collab_dataloaders(split, bs=64).train)
+    for gather in (1, 64, 200):
+        monkeypatch.setattr("collabkit.loaders.GATHER", gather)
+        batches = list(collab_dataloaders(split, bs=64).train)
+        assert [len(x) for x, _ in batches] == [64] * 11 + [16]
+        assert torch.equal(rows(batches), expected)
+
+
+def test_stars_are_not_copied(split):
+    """At 25 million ratings each copy counts."""
+    dls = collab_dataloaders(split, bs=64, device="cpu")
+    for part, loader in ((split.train, dls.train), (split.valid, dls.valid)):
+        assert np.shares_memory(part.rating, loader.dataset.y.numpy())
+
+
 def test_cold_rows_are_flagged():
     ratings = tiny_ratings()
     held_out = np.isin(np.arange(7), [0, 1, 3])
