@@ -10,7 +10,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 # Debugger's notice about frozen modules: of no use in a page.
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help venv book serve test lint format notebooks bands reproduce links repository clean distclean
+.PHONY: help venv book serve test lint format notebooks bands reproduce bench links repository clean distclean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,9 @@ bands: venv ## Measure again the scores that chapters are checked against (ONLY=
 reproduce: venv ## Run the five published notebooks again, in full (ONLY="A D" for some).
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.reproduce $(ONLY)
 
+bench: venv ## Measure other libraries beside ours, on the same folds (ONLY="myfm bayes" for some).
+	@$(BIN)/python -m benchmarks.leaderboard $(ONLY)
+
 links: venv ## Check that the links in the book still lead somewhere (needs the network).
 	@$(BIN)/jupyter-book build . --builder linkcheck
 
@@ -58,7 +61,7 @@ repository: venv ## Print the repository's URL, or move the project: make reposi
 
 clean: ## Remove what was built, and caches; keep .venv.
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv/*' -not -path './.peers/*' -prune -exec rm -rf {} +
 
-distclean: clean ## Remove .venv too.
-	rm -rf .venv
+distclean: clean ## Remove .venv and the environments of other libraries too.
+	rm -rf .venv .peers
