@@ -88,7 +88,7 @@ def escape(text) -> str:
     """Text that shows as it is inside a line of Markdown: no markup, HTML, formula, link or mention comes of it."""
     line = "".join(letter if letter.isprintable() else " " for letter in str(text))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"[\\`*_{}\[\]|~$@:]|(?<=www)\.", r"\\\g<0>", line)
+    return re.sub(r"[\\`*_{}\[\]|~$@:]|(?<=\w)\.(?=[^\W\d])", r"\\\g<0>", line)
 
 
 def _table(title: str, rows: dict[str, Any]) -> list[str]:

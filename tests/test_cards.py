@@ -13,7 +13,7 @@ NASTY = [
     "[free](javascript:alert(1)) ![x](http://x.example)",
     "`code` **bold** _i_ ~~s~~ # | a | $x^2$ {math}`x`",
     "line\nbreak\r\n\n# not a title",
-    "https://x.example www.x.example me@x.example &lt; \\",
+    "https://example.com www.example.com example.com me@example.com &lt; \\",
     "🎬 \u202e right to left \ud800 ``` <!-- x -->",
 ]
 
