@@ -4,8 +4,8 @@
     python -m benchmarks.bands course     those with "course" in the name, the others kept
     python -m benchmarks.bands --time     only the seconds of one fit each, anew, on a machine that does nothing else
 
-Each score is the validation error of one fit: five random 80/20 splits, two seeds each; for means, which draw nothing,
-and for ALS, which hardly depends on its start, ten splits.
+Each score is the validation error of one fit: five random 80/20 splits, two seeds each; for models that
+hardly depend on their seed (means, ALS, BayesianMF) ten splits.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from fastai.optimizer import OptimWrapper
 from fastai.torch_core import trainable_params
@@ -31,13 +32,18 @@ from tqdm import tqdm
 from collabkit import (
     ALS,
     RECIPE,
+    BayesianMF,
     MeanBaseline,
+    Ratings,
     Split,
     collab_dataloaders,
     evaluate,
+    film_features,
     load_movielens,
+    popularity,
     random_split,
     rating_learner,
+    who_rated,
 )
 from collabkit.models import DotProduct, DotProductBias, DotProductBiasParams, EmbeddingNet
 
@@ -46,6 +52,7 @@ SPLITS_AND_SEEDS = [(split, seed) for split in range(5) for seed in range(2)]
 RANGE = (0, 5.5)
 
 Model = Callable[[int, int], nn.Module]  # built for so many users and items
+Features = Callable[[Ratings], pd.DataFrame]
 Score = partial[tuple[float, float]]  # called with (edition, split, seed): validation MSE, seconds of the fit
 COURSE: dict[str, Any] = {
     "bs": RECIPE.bs,
@@ -68,9 +75,15 @@ def als(edition: str, split: int, seed: int, **settings) -> tuple[float, float]:
     return predictor(ALS(seed=seed, **settings), split_of(edition, split))
 
 
-def predictor(model, parts: Split) -> tuple[float, float]:
+def bayes(edition: str, split: int, seed: int, features: tuple[Features, ...], **settings) -> tuple[float, float]:
+    parts = split_of(edition, split)
+    tables = [table(parts.train) for table in features]
+    return predictor(BayesianMF(seed=seed, **settings), parts, pd.concat(tables, axis=1) if tables else None)
+
+
+def predictor(model, parts: Split, *more) -> tuple[float, float]:
     start = time.perf_counter()
-    model.fit(parts.train)
+    model.fit(parts.train, *more)
     seconds = time.perf_counter() - start
     return evaluate(model, parts)["rmse"] ** 2, seconds
 
@@ -177,13 +190,24 @@ def runs() -> dict[str, Score]:
     settings = {name: value for name, value in vars(ALS()).items() if name not in ("seed", "device")}
     for edition in ("small-2018", "small-2016"):
         table[f"{edition}/als"] = partial(als, **settings)
+        table[f"{edition}/bayes"] = partial(bayes, features=())
+    for name, features in {
+        "who": (who_rated,),
+        "films": (film_features,),
+        "films-popularity": (film_features, popularity),
+    }.items():
+        table[f"small-2016/bayes-{name}"] = partial(bayes, features=features, n_factors=16)
     table["small-2016/published/net"] = partial(fit_published_net, epochs=15, lr=1e-3, wd=2e-5, bs=64)
     return table
 
 
 def plain(function: partial) -> dict:
     """The settings of a run, for the JSON."""
-    return {key: getattr(value, "__name__", value) for key, value in function.keywords.items()}
+
+    def name(value):
+        return [name(one) for one in value] if isinstance(value, tuple) else getattr(value, "__name__", value)
+
+    return {key: name(value) for key, value in function.keywords.items()}
 
 
 def time_again() -> None:
@@ -202,7 +226,7 @@ def main(wanted: list[str]) -> None:
     chosen = {name: score for name, score in runs().items() if not wanted or any(w in name for w in wanted)}
     for name, score in (progress := tqdm(chosen.items())):
         progress.set_description(name)
-        draws = [(split, 0) for split in range(10)] if score.func in (means, als) else SPLITS_AND_SEEDS
+        draws = [(split, 0) for split in range(10)] if score.func in (means, als, bayes) else SPLITS_AND_SEEDS
         results = [score(name.split("/")[0], split, seed) for split, seed in draws]
         mse, seconds = zip(*results, strict=True)
         measured["bands"][name] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -61,6 +62,21 @@ def small_2018() -> Path:
     if not (folder / "ratings.csv").is_file():
         pytest.skip(f"$COLLABKIT_DATA is {data}, which holds no ml-latest-small/ratings.csv")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A real Chromium; what a test opens in it is the test's own."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("no Chromium on the path: on Debian, apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"]
+        running = playwright.chromium.launch(executable_path=chromium, args=quiet)
+        yield running
+        running.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import shutil
 
 import matplotlib
 import numpy as np
@@ -117,20 +116,6 @@ def test_lengths_must_agree():
         InteractiveMap([0, np.nan], [0, 1], ["a", "b"])
     with pytest.raises(ValueError, match="at least one point"):
         InteractiveMap([], [], [])
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("no Chromium on the path: on Debian, apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"]
-        running = playwright.chromium.launch(executable_path=chromium, args=quiet)
-        yield running
-        running.close()
 
 
 def test_in_a_browser_names_appear_under_the_pointer_and_by_search(browser):
