@@ -28,7 +28,10 @@ class Catalogue:
 
     def __init__(self, ratings: Ratings):
         self.ratings = ratings
-        self.counts = np.bincount(ratings.item, minlength=ratings.n_items)
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        return np.bincount(self.ratings.item, minlength=self.ratings.n_items)
 
     def table(self, codes: np.ndarray, **columns) -> pd.DataFrame:
         """Columns ``item, label`` for these codes, and then these."""
