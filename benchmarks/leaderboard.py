@@ -71,6 +71,7 @@ def settings_of(model) -> dict[str, Any]:
 
 
 ITEMS = {"name": "pearson_baseline", "user_based": False}
+WITH_FEATURES = settings_of(BayesianMF(16, n_samples=200))
 WHO, FILMS, ALL = "ids, who rated what", "ids, genres, years", "ids, who rated what, genres, years"
 ROWS = {
     "means of user and film": Row("collabkit", "means"),
@@ -80,11 +81,18 @@ ROWS = {
     "BayesianMF, who rated": Row(
         "collabkit", "bayes", {"features": ["who_rated"], **settings_of(BayesianMF())}, {}, WHO
     ),
-    "BayesianMF, films": Row(
+    "BayesianMF, films": Row("collabkit", "bayes", {"features": ["film_features"], **WITH_FEATURES}, knows=FILMS),
+    "BayesianMF, films and popularity": Row(
         "collabkit",
         "bayes",
-        {"features": ["film_features", "popularity"], **settings_of(BayesianMF(16, n_samples=200))},
+        {"features": ["film_features", "popularity"], **WITH_FEATURES},
         knows="ids, how often rated, genres, years",
+    ),
+    "BayesianMF, films and who rated": Row(
+        "collabkit",
+        "bayes",
+        {"features": ["film_features", "popularity", "who_rated"], **WITH_FEATURES},
+        knows=ALL,
     ),
     "BaselineOnly": Row("surprise", "surprise", {"algorithm": "BaselineOnly"}),
     "BaselineOnly, tuned": Row(
@@ -119,7 +127,7 @@ ROWS = {
     ),
     "FM, ids": Row("myfm", "myfm", {"sweeps": 200}, {"rank": [8, 12, 16]}),
     "FM, who rated": Row("myfm", "myfm", {"sweeps": 200, "watched": True}, {"rank": [8, 16]}, WHO),
-    "FM, films": Row("myfm", "myfm", {"rank": 16, "sweeps": 300, "films": True}, knows=FILMS),
+    "FM, films": Row("myfm", "myfm", {"sweeps": 300, "films": True}, {"rank": [8, 16]}, FILMS),
     "FM, films and who rated": Row(
         "myfm", "myfm", {"rank": 16, "sweeps": 200, "films": True, "watched": True}, knows=ALL
     ),

@@ -34,6 +34,7 @@ _MODULE = {
     "evaluate": "evaluation",
     "cross_validate": "evaluation",
     "evaluate_ranking": "evaluation",
+    "QUICK": "recipe",
     "RECIPE": "recipe",
     "collab_dataloaders": "loaders",
     "DotProduct": "models",
