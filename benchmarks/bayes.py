@@ -69,10 +69,10 @@ def score(split: Split, settings: Settings) -> tuple[float, float]:
 
 def choose() -> dict[str, dict]:
     """For each model: what each fold chose for itself, its RMSE with that, and with the settings in use."""
-    found = {}
+    found: dict[str, dict] = {}
     for name, (used, grid) in MODELS.items():
         tried = [used | dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-        folds = []
+        folds: list[dict[str, Any]] = []
         for seed, fold in enumerate(k_fold(load_movielens(EDITION))):
             inner = random_split(fold.train, valid=0.2, seed=seed)
             errors = [score(inner, settings)[0] for settings in tried]
