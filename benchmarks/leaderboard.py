@@ -178,6 +178,8 @@ def command(*words: str, seconds: float | None = None) -> str:
         done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired:
         raise RuntimeError(f"stopped after {seconds:.0f} s") from None
+    except FileNotFoundError:  # the environment of a library that could not be installed
+        raise RuntimeError(f"{Path(words[0]).name} is not there") from None
     if done.returncode:
         lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         told = [line for line in lines if "rror" in line] or lines or [f"exit status {done.returncode}"]

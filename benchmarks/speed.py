@@ -1,8 +1,9 @@
 """How long a fit takes: against fastai's own path, over tables of growing size, and against what the machine can do.
 
-    python -m benchmarks.speed                     all three parts
+    python -m benchmarks.speed                     all parts
     python -m benchmarks.speed peers               ours against fastai's own (needs the 2018 edition; three minutes)
-    OMP_NUM_THREADS=2 python -m benchmarks.speed scale     seconds and memory from 0.1 to 25 million ratings
+    python -m benchmarks.speed scale               an epoch from 0.1 to 25 million ratings: seconds and memory
+    python -m benchmarks.speed sweeps              the same for a sweep of BayesianMF
     python -m benchmarks.speed floor               where the seconds of a step go
     … --json FILE                                  write what was measured, with versions
 
@@ -39,7 +40,7 @@ from fastai.tabular.core import Categorify, TabDataLoader, TabWeightedDL
 from torch import Tensor
 
 from benchmarks.bands import bias, split_of
-from collabkit import QUICK, RECIPE, Ratings, Split, collab_dataloaders, random_split, rating_learner
+from collabkit import QUICK, RECIPE, BayesianMF, Ratings, Split, collab_dataloaders, random_split, rating_learner
 from collabkit.ratings import Vocabulary
 from collabkit.recipe import Recipe
 
@@ -161,14 +162,51 @@ def one_size(n: int, bs: int) -> dict:
     }
 
 
+def sweeps_of_size(n: int, n_factors: int) -> dict:
+    """Seconds of one sweep over all n ratings, and memory."""
+    ratings = synthetic(n, *SIZES[n])
+    table_mb, seconds = peak_mb(), []
+    for n_samples in (1, 4):  # what comes before and after the sweeps is in both
+        model = BayesianMF(n_factors, n_samples=n_samples, burn_in=0, progress=False)
+        seconds.append(timed(partial(model.fit, ratings))[1])
+    (once, once_cpu), (four, four_cpu) = seconds
+    return {
+        "ratings": n,
+        "n_factors": n_factors,
+        "before": once - (four - once) / 3,
+        "sweep": (four - once) / 3,
+        "processor": (four_cpu - once_cpu) / 3,
+        "peak_mb_table": table_mb,
+        "peak_mb": peak_mb(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def in_a_process(what: str, *numbers: int) -> dict:
+    """A measurement in a process of its own, so that its peak of memory is its own."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.speed", what, *map(str, numbers)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def sweeps(sizes: list[int]) -> list[dict]:
+    rows = []
+    for n, n_factors in product(sizes, (8, 16)):
+        row = in_a_process("--sweeps-of-size", n, n_factors)
+        rows.append(row)
+        print(
+            f"{n:>11,} ratings, K = {n_factors:2}: a sweep {row['sweep']:6.2f} s ({row['processor']:.2f}), "
+            f"{row['sweep'] / n * 1e6:.2f} µs a rating; at most {row['peak_mb']:,.0f} MB",
+            flush=True,
+        )
+    return rows
+
+
 def scale(sizes: list[int]) -> list[dict]:
-    """Each size in a process of its own, so that its peak of memory is its own."""
     rows = []
     for n in sizes:
         at_recipe = 2 ** round(np.log2(0.8 * n / STEPS))
         for bs in sorted({at_recipe // 2, at_recipe, 2 * at_recipe}):
-            command = [sys.executable, "-m", "benchmarks.speed", "--one-size", str(n), str(bs)]
-            row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            row = in_a_process("--one-size", n, bs)
             rows.append(row)
             print(
                 f"{n:>11,} ratings, batches of {bs:>7,}: an epoch {row['epoch']:6.2f} s ({row['processor']:.2f}), "
@@ -241,17 +279,19 @@ def floor() -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="part", help="peers, scale, floor; all of them by default")
+    parser.add_argument("parts", nargs="*", metavar="part", help="peers, scale, sweeps, floor; all of them by default")
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--one-size", nargs=2, type=int, help=argparse.SUPPRESS)
+    for name in ("--one-size", "--sweeps-of-size"):
+        parser.add_argument(name, nargs=2, type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.one_size:
-        print(json.dumps(one_size(*args.one_size)))
+    if args.one_size or args.sweeps_of_size:
+        print(json.dumps(one_size(*args.one_size) if args.one_size else sweeps_of_size(*args.sweeps_of_size)))
         return
     work: dict[str, Callable[[], Any]] = {
         "peers": against_fastai,
         "scale": lambda: scale(args.sizes),
+        "sweeps": lambda: sweeps(args.sizes),
         "floor": floor,
     }
     if unknown := set(args.parts) - set(work):

@@ -1,0 +1,143 @@
+"""The leaderboard's own parts: what a model may see, what is tried, what is written when something fails."""
+
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import leaderboard, ours, peers
+from benchmarks.leaderboard import Row
+from collabkit import ALS, BayesianMF, Ratings, film_features, k_fold, popularity, random_split
+from tests.tables import random_ratings
+
+
+@pytest.fixture(scope="module")
+def split():
+    frame = random_ratings().frame
+    frame["timestamp"] = np.arange(len(frame)) * 3600
+    items = np.unique(frame["item"])
+    years, genres = 1980 + items % 30, np.where(items % 3, "Drama|War", "Comedy")
+    films = pd.DataFrame({"item": items, "title": items.astype(str), "year": years, "genres": genres})
+    films.loc[0, ["year", "genres"]] = [None, None]
+    ratings = Ratings.from_frame(frame, timestamp="timestamp", items=films, scale=(0.5, 5))
+    return next(iter(k_fold(ratings, 5, seed=0)))
+
+
+@pytest.fixture
+def fold(split, tmp_path):
+    leaderboard.write_fold(split, tmp_path / "fold.npz")
+    return peers.read_fold(tmp_path / "fold.npz")
+
+
+def test_the_stars_to_predict_are_not_in_the_file(split, fold):
+    assert len(fold.valid_user) == len(split.valid)
+    assert sum(np.size(array) == len(split.valid) for array in vars(fold).values()) == 3  # user, item, time
+    assert np.array_equal(fold.rating, split.train.rating)
+
+
+def test_it_tunes_inside_the_training_part_of_the_first_fold():
+    ratings = random_ratings()
+    inner, splits = leaderboard.splits_of(ratings, 2)
+    assert len(splits) == 2
+    first = splits[0].train.frame
+    both = pd.concat([inner.train.frame, inner.valid.frame])
+    assert len(both) == len(first) == len(both.merge(first, on=["user", "item"]))
+    for split, again in zip(splits, islice(k_fold(ratings, 5, seed=0), 2), strict=True):
+        assert split.valid.frame.equals(again.valid.frame)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "model", "features"),
+    [
+        ("als", {"n_factors": 2}, ALS(n_factors=2), ()),
+        ("bayes", {"features": [], "n_factors": 2, "n_samples": 5}, BayesianMF(2, n_samples=5), ()),
+        (
+            "bayes",
+            {"features": ["film_features", "popularity"], "n_factors": 2, "n_samples": 5},
+            BayesianMF(2, n_samples=5),
+            (film_features, popularity),
+        ),
+    ],
+    ids=["als", "bayes", "features"],
+)
+@pytest.mark.filterwarnings("ignore:the chain has not settled")
+def test_ours_are_measured_as_they_are(split, fold, name, settings, model, features):
+    stars, took = peers.run(getattr(ours, name), fold, settings)
+    tables = [table(split.train) for table in features]
+    model.fit(split.train, *([pd.concat(tables, axis=1)] if tables else []))
+    rows = split.valid.frame
+    assert np.allclose(stars, model.predict(rows["user"], rows["item"]), atol=1e-5)
+    assert set(took) == {"prepare_seconds", "fit_seconds", "predict_seconds", "peak_mb"}
+    assert took["peak_mb"] > 1
+
+
+def test_a_model_that_leaves_rows_out_is_refused(fold):
+    def lazy(fold):
+        yield
+        yield
+        yield np.full(len(fold.valid_user), np.nan)
+
+    with pytest.raises(ValueError, match="0 finite predictions"):
+        peers.run(lazy, fold, {})
+
+
+def test_columns_of_the_peers(fold):
+    assert peers.one_hot(np.array([3, 9, 4]), np.array([3, 4])).toarray().tolist() == [[1, 0], [0, 0], [0, 1]]
+    seen = peers.one_hot(np.array([3, 4]), np.array([3, 4]))
+    assert np.allclose(peers.in_equal_parts(seen[:, [0, 0, 1]]).toarray(), [[0.5**0.5, 0.5**0.5, 0], [0, 0, 1]])
+    genres, years = (table.toarray() for table in peers.film_features(fold))
+    assert genres[0].sum() == 0  # a film that nothing is known of
+    assert set(genres.sum(axis=1)) == {0, 1, 2}
+    assert (years.sum(axis=1) == 1).all()
+
+
+def test_every_setting_of_a_grid_is_tried_and_the_best_one_used(split, tmp_path, monkeypatch):
+    def fit(row, settings, split, scratch):
+        return [{"rmse": abs(one["a"] - 2), "fit_seconds": 1, "predict_seconds": 1, "peak_mb": 1} for one in settings]
+
+    monkeypatch.setattr(leaderboard, "fit", fit)
+    row = Row("surprise", "surprise", {"b": 0}, {"a": [1, 2, 3]})
+    *_, entry = leaderboard.measure(row, split, [split, split], tmp_path)
+    assert [one["settings"]["a"] for one in entry["tuning"]["tried"]] == [1, 2, 3]
+    assert entry["settings"] == {"a": 2, "b": 0}
+    assert entry["rmse"] == [0, 0]
+    assert leaderboard.combinations({}) == [{}]
+
+
+def test_what_fails_is_named_and_does_not_stop_the_others(split, tmp_path):
+    row = Row("nowhere", "surprise")
+    unknown = replace(row, library="collabkit", model="no such model")
+    for failing, words in ((row, "python is not there"), (unknown, "no such model")):
+        *_, entry = leaderboard.measure(failing, split, [split], tmp_path)
+        assert words in entry["error"]
+        assert entry["rmse"] == []
+
+
+def test_a_library_that_cannot_be_installed_is_named(monkeypatch, tmp_path):
+    def refuse(*words, seconds=None):
+        raise RuntimeError("no matching distribution")
+
+    monkeypatch.setattr(leaderboard, "command", refuse)
+    monkeypatch.setattr(leaderboard, "PEERS", tmp_path)
+    assert leaderboard.install("myfm")["error"] == "no matching distribution"
+
+
+def test_rows_are_chosen_by_words_of_their_names_and_libraries():
+    assert {row.library for row in leaderboard.chosen(["myfm"]).values()} == {"myfm"}
+    assert list(leaderboard.chosen([])) == list(leaderboard.ROWS)
+    with pytest.raises(SystemExit, match="There are"):
+        leaderboard.chosen(["zzz"])
+
+
+def test_every_row_has_its_model_and_library():
+    models = {"means", "dot product", "als", "bayes", "surprise", "myfm", "lenskit", "cornac"}
+    for row in leaderboard.ROWS.values():
+        assert row.model in models
+        assert row.library in {"collabkit", *leaderboard.LIBRARIES}
+
+
+def test_the_inner_split_holds_out_a_fifth():
+    inner, splits = leaderboard.splits_of(random_ratings(), 1)
+    assert len(inner.valid) == len(random_split(splits[0].train, valid=0.2, seed=0).valid)
