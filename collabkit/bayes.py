@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from collabkit.blocks import Blocks
 from collabkit.features import with_ones
@@ -59,7 +59,7 @@ class BayesianMF:
     and no ratings is answered from its features.
 
     Warns: when the chain has not settled: between the two halves of the draws that are kept, the mean of ``trace_``
-    differs by more than 2 %, and by more than twice its standard deviation within a half. Take more sweeps.
+    differs by more than 2 %, and by more than twice its standard deviation in the second. Take more sweeps.
 
     Source: :cite:t:`salakhutdinov2008bayesian`; prior means from features :cite:t:`simm2017macau`; how far a careful
     Bayesian baseline goes :cite:t:`rendle2019difficulty`.
@@ -137,9 +137,9 @@ class BayesianMF:
     def _warn_unless_settled(self) -> None:
         kept = np.array(self.trace_[self.burn_in :])
         first, second = np.array_split(kept, 2)
-        if len(second):  # a steady trend moves the mean by 3.5 of these standard deviations
+        if len(second):  # a steady trend moves the mean by 3.5 standard deviations of a half
             drift = abs(first.mean() - second.mean())
-            if drift < 0.02 * second.mean() or drift < 2 * max(first.std(), second.std()):
+            if drift < 0.02 * second.mean() or drift < 2 * second.std():
                 return
         warnings.warn(
             f"the chain has not settled: its training error still drifts over the {self.n_samples} draws kept. "
