@@ -50,8 +50,12 @@ bands: venv ## Measure again the scores that chapters are checked against (ONLY=
 reproduce: venv ## Run the five published notebooks again, in full (ONLY="A D" for some).
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.reproduce $(ONLY)
 
-bench: venv ## Measure other libraries beside ours, on the same folds (ONLY="myfm bayes" for some).
+bench: venv ## Measure all that the leaderboard shows (ONLY="myfm bayes" for some of its rows).
 	@$(BIN)/python -m benchmarks.leaderboard $(ONLY)
+ifndef ONLY
+	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.bayes
+	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.speed --json collabkit/speed.json
+endif
 
 links: venv ## Check that the links in the book still lead somewhere (needs the network).
 	@$(BIN)/jupyter-book build . --builder linkcheck

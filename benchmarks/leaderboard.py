@@ -94,6 +94,13 @@ ROWS = {
         {"features": ["film_features", "popularity", "who_rated"], **WITH_FEATURES},
         knows=ALL,
     ),
+    "BayesianMF, films, who rated and day": Row(
+        "collabkit",
+        "bayes",
+        {"features": ["film_features", "popularity", "who_rated"], **WITH_FEATURES},
+        {"day": [2, 5, 10, 20]},
+        ALL + ", day of the rating",
+    ),
     "BaselineOnly": Row("surprise", "surprise", {"algorithm": "BaselineOnly"}),
     "BaselineOnly, tuned": Row(
         "surprise",

@@ -16,7 +16,7 @@ from tests.tables import random_ratings
 @pytest.fixture(scope="module")
 def split():
     frame = random_ratings().frame
-    frame["timestamp"] = np.arange(len(frame)) * 3600
+    frame["timestamp"] = 86_400 * (1 + np.arange(len(frame)) % 3)
     items = np.unique(frame["item"])
     years, genres = 1980 + items % 30, np.where(items % 3, "Drama|War", "Comedy")
     films = pd.DataFrame({"item": items, "title": items.astype(str), "year": years, "genres": genres})
@@ -71,6 +71,19 @@ def test_ours_are_measured_as_they_are(split, fold, name, settings, model, featu
     assert np.allclose(stars, model.predict(rows["user"], rows["item"]), atol=1e-5)
     assert set(took) == {"prepare_seconds", "fit_seconds", "predict_seconds", "peak_mb"}
     assert took["peak_mb"] > 1
+
+
+@pytest.mark.filterwarnings("ignore:the chain has not settled")
+def test_the_day_adds_the_mood_of_that_user_on_that_day(fold):
+    settings = {"features": [], "n_factors": 0, "n_samples": 5}
+    plain, with_day = (peers.run(ours.bayes, fold, settings | {"day": day})[0] for day in (None, 3.0))
+    same = (fold.user == fold.valid_user[0]) & (fold.time // 86_400 == fold.valid_time[0] // 86_400)
+    assert same.any()
+    model = BayesianMF(0, n_samples=5).fit(ours.ratings_of(fold)[0])
+    left = fold.rating[same] - model.predict(fold.user[same], fold.item[same])
+    assert with_day[0] - plain[0] == pytest.approx(left.sum() / (same.sum() + 3), abs=1e-5)
+    fold.valid_time[:] = 0  # a day of which nothing is known
+    assert np.array_equal(peers.run(ours.bayes, fold, settings | {"day": 3.0})[0], plain)
 
 
 def test_a_model_that_leaves_rows_out_is_refused(fold):
