@@ -7,10 +7,11 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from collabkit import exercises
-from collabkit.exercises import NotTried, check, questions, quiz
+from collabkit.exercises import NotTried, check, hint_for, is_number, questions, quiz
 
 QUIZZES = sorted((exercises.files("collabkit.exercises") / "quizzes").iterdir(), key=lambda path: path.name)
 
@@ -47,6 +48,25 @@ def stub(x):
 def test_check_prints_what_to_do_and_returns_whether_right(answer, said, result, capsys):
     assert answer() == result
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", [3, 0.5, np.float32(2), np.array(0.25), np.int64(7)])
+def test_numbers(answer):
+    assert is_number(answer)
+
+
+@pytest.mark.parametrize("answer", [None, True, "3", float("nan"), np.inf, np.array([1.0]), 1j])
+def test_no_numbers(answer):
+    assert not is_number(answer)
+
+
+def test_the_first_mistake_that_gives_the_answer_is_told():
+    mistakes = [(2, "two"), (2.001, "about two"), (np.array([1, 3]), "a pair")]
+    assert hint_for(2.0, mistakes[:2]) == "two"
+    assert hint_for(2.0014, mistakes[:2], 1e-3) == "about two"
+    assert hint_for([1.0, 3.0], mistakes[2:]) == "a pair"
+    assert hint_for(2.1, mistakes[:2]) is None
+    assert hint_for(2.1, mistakes[:2], otherwise="something else") == "something else"
 
 
 def test_check_may_say_that_nothing_was_tried(capsys):

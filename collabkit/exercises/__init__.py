@@ -15,9 +15,13 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from functools import wraps
 from importlib.resources import files
+from numbers import Real
+
+import numpy as np
 
 # Blue and vermilion: told apart with any colour vision, and readable under white text (contrast of 4.5 and more).
 QUIZ_COLOURS = {
@@ -84,6 +88,19 @@ def check(number: str, praise: str = "") -> Callable:
     return decorate
 
 
+def is_number(value) -> bool:
+    """Whether an answer is one finite number; an array without dimensions is one, True is none."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def hint_for(answer, mistakes: Iterable[tuple], tolerance: float = 1e-8, otherwise: str | None = None) -> str | None:
+    """What to say of an answer: the hint of the first of ``(result, hint)`` that it equals, else ``otherwise``."""
+    equals = (hint for result, hint in mistakes if np.allclose(answer, result, atol=tolerance))
+    return next(equals, otherwise)
+
+
 def mistaken_error(score: float, train_mse: float, valid_mse: float, tolerance: float) -> str | None:
     """Which other error a reader took for the validation RMSE, as a hint; None when it is none of these."""
     mistakes = [
@@ -91,7 +108,7 @@ def mistaken_error(score: float, train_mse: float, valid_mse: float, tolerance: 
         (train_mse, "that is the training loss. Choose on validation ratings, in stars."),
         (train_mse**0.5, "that is the root of the training loss. Choose on validation ratings."),
     ]
-    return next((hint for value, hint in mistakes if abs(score - value) <= tolerance), None)
+    return hint_for(score, mistakes, tolerance)
 
 
 def _asked(answer):

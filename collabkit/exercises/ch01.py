@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from collabkit.baselines import MeanBaseline
-from collabkit.exercises import check
+from collabkit.exercises import check, hint_for
 from collabkit.metrics import mae, rmse
 from collabkit.movielens import load_movielens
 from collabkit.ratings import Ratings
@@ -76,7 +76,7 @@ def _mae_hint(answer: float, actual: np.ndarray, predicted: np.ndarray) -> str |
     if np.isclose(answer, mae(actual, predicted)):
         return None
     fallback = "try it on actual [4, 2] and predicted [3, 5]: it should give 2."
-    return next((hint for value, hint in mistakes if np.isclose(answer, value)), fallback)
+    return hint_for(answer, mistakes, otherwise=fallback)
 
 
 @check("1.3", praise="Few ratings are now trusted less than many.")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from numbers import Real
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from collabkit.exercises import check, mistaken_error
+from collabkit.exercises import check, hint_for, is_number, mistaken_error
 from collabkit.learner import rating_learner
 from collabkit.loaders import collab_dataloaders
 from collabkit.models import DotProductBias
@@ -50,7 +49,7 @@ def check_1(weight):
     if math.isclose(answer, (1 - lr * wd) * w - lr * direction, abs_tol=1e-4):
         return None
     fallback = "first shrink the weight by the share lr · λ, then subtract lr times the direction."
-    return next((hint for value, hint in mistakes if math.isclose(answer, value, abs_tol=1e-4)), fallback)
+    return hint_for(answer, mistakes, 1e-4, fallback)
 
 
 @check("6.2", praise="That is the optimizer behind every fit of this course.")
@@ -175,11 +174,11 @@ def check_3(scores):
         return "the scores are a dictionary of three decays or more: {0.1: ..., 0.5: ..., 2: ...}"
     numbers = {wd: value.item() if hasattr(value, "item") else value for wd, value in scores.items()}
     for wd, value in numbers.items():
-        if not _is_number(wd) or wd < 0:
+        if not is_number(wd) or wd < 0:
             return f"a key should be a decay, 0 or more, and you have {wd!r}."
         if value is None:
             return f"the score of decay {wd:g} is still None."
-        if not _is_number(value):
+        if not is_number(value):
             return f"the score of decay {wd:g} is {value!r}: give one number, its validation RMSE in stars."
     best = min(numbers, key=numbers.__getitem__)
     if hint := _measure_hint(best, numbers[best]):
@@ -193,10 +192,6 @@ def check_3(scores):
             f"your scores are right, but there is a better decay than {best:g} between its neighbours. Try some there."
         )
     return None
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _measure_hint(wd: float, score: float) -> str | None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
-from numbers import Real
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from collabkit.blocks import Blocks
-from collabkit.exercises import check
+from collabkit.exercises import check, hint_for, is_number
 from collabkit.metrics import rmse
 from collabkit.movielens import load_movielens
 from collabkit.splits import random_split
@@ -51,7 +49,7 @@ def check_1(row):
         "each film is x = [1, q]. Add up x xᵀ over both films and put λ on the diagonal: [[3, 2], [2, 5]]. "
         "On the right is the sum of x · y."
     )
-    return next((hint for wrong, hint in mistakes if np.allclose(answer, wrong, atol=2e-3)), fallback)
+    return hint_for(answer, mistakes, 2e-3, fallback)
 
 
 @check(
@@ -130,7 +128,7 @@ def _update_hint(answer, Q: np.ndarray, y: np.ndarray, penalty: float) -> str | 
         f"for {m} ratings and K = {width - 1} it is not right yet. X is a column of ones beside the films' factors, "
         "what is left is y - Q[:, 0], and (XᵀX + λI) w = Xᵀ(what is left)."
     )
-    return next((hint for wrong, hint in mistakes if np.allclose(row, wrong, atol=1e-5)), fallback)
+    return hint_for(row, mistakes, 1e-5, fallback)
 
 
 @check(
@@ -148,9 +146,9 @@ def check_3(solve, scores):
         return "your solve is right. Now the scores: a dictionary of three values of λ or more, {0.1: ..., 0.3: ...}"
     numbers = {lam: value.item() if hasattr(value, "item") else value for lam, value in scores.items()}
     for lam, value in numbers.items():
-        if not _is_number(lam) or lam <= 0:
+        if not is_number(lam) or lam <= 0:
             return f"a key should be a λ above 0, and you have {lam!r}."
-        if not _is_number(value):
+        if not is_number(value):
             return f"the score of λ = {lam:g} is {value!r}: give one number, its held-out RMSE in stars."
     best = min(numbers, key=numbers.__getitem__)
     if hint := _measure_hint(float(best), numbers[best]):
@@ -273,7 +271,3 @@ def _array(answer) -> np.ndarray | None:
         return np.asarray(answer.detach() if isinstance(answer, Tensor) else answer, dtype="float64")
     except (TypeError, ValueError):
         return None
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

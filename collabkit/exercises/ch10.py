@@ -6,7 +6,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from collabkit.exercises import check
+from collabkit.exercises import check, hint_for
 
 Lists = namedtuple("Lists", "recommender user")
 
@@ -35,7 +35,7 @@ def check_1(precision):
             (sum(item in wanted for item in items) / k, "count hits among the first k places only."),
             (found, "that is the number of hits. Divide it by k."),
         ]
-        hint = next((hint for value, hint in mistakes if np.isclose(answer, value)), f"it gives {answer:.3g}.")
+        hint = hint_for(answer, mistakes, otherwise=f"it gives {answer:.3g}.")
         return f"{hint} ({why}, so the answer is {right:g}.)"
     return None
 
@@ -77,7 +77,7 @@ def check_2(fold_in):
             "the answer is mean + (XᵀX + λI)⁻¹ Xᵀ(stars − b[rated] − X mean), where X has a column of ones "
             "(for the bias) before the factors of the rated films."
         )
-        return next((hint for value, hint in mistakes if np.allclose(answer, value)), fallback)
+        return hint_for(answer, mistakes, otherwise=fallback)
     nobody = np.asarray(fold_in(Q, b, rated[:0], stars[:0], mean, penalty), dtype="float64")
     if not np.allclose(nobody, mean):
         return "somebody without ratings should be the average user, mean."

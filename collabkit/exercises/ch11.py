@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from collabkit.exercises import NotTried, check
+from collabkit.exercises import NotTried, check, hint_for
 from collabkit.movielens import load_movielens
 
 
@@ -29,7 +29,7 @@ def check_1(error):
     if np.isclose(answer, 1.75, atol=5e-3):
         return None
     fallback = "the misses are 0.5 and 3.5 stars, and 1 star. What is the RMSE of the first two? And of the last one?"
-    return next((hint for value, hint in mistakes if np.isclose(answer, value, atol=5e-3)), fallback)
+    return hint_for(answer, mistakes, 5e-3, fallback)
 
 
 @check("11.2", praise="That is temporal_split, with one cut.")
@@ -151,7 +151,7 @@ def _gain_hint(gain) -> str | None:
         f"the protocol's mean RMSE was {np.mean(returned):.3f}, and the standard deviation of the stars is "
         f"{spread:.3f}: the gain is {expected:.3f}, and yours {answer:.3f}."
     )
-    return next((hint for value, hint in mistakes if np.isclose(answer, value, atol=2e-3)), fallback)
+    return hint_for(answer, mistakes, 2e-3, fallback)
 
 
 def _shuffle_hint(ratings, original) -> str | None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from numbers import Real
-
 import numpy as np
 from scipy.stats import norm
 
-from collabkit.exercises import check
+from collabkit.exercises import check, hint_for, is_number
 
 SAME = 5e-3  # answers of 12.1 may be rounded to two decimals
 
@@ -17,7 +14,7 @@ SAME = 5e-3  # answers of 12.1 may be rounded to two decimals
 def check_1(mean, deviation):
     """Mean and standard deviation of a bias after six ratings of one star, α = 2, λ = 4."""
     for value, name in ((mean, "mean"), (deviation, "deviation")):
-        if not _is_number(value):
+        if not is_number(value):
             return f"the {name} should be one number in stars, and you have {value!r}."
     n, alpha, lam = 6, 2, 4
     precision = n * alpha + lam
@@ -43,7 +40,7 @@ def check_1(mean, deviation):
     ]
     for value, known, name in ((mean, means, "mean"), (deviation, deviations, "deviation")):
         fallback = "precision = n α + λ; mean = α · (sum of the ratings) / precision; deviation = 1 / root of it."
-        hint = next((hint for right, hint in known if abs(value - right) <= SAME), fallback)
+        hint = hint_for(value, known, SAME, fallback)
         if hint:
             return f"the {name}: {hint}"
     return None
@@ -91,7 +88,7 @@ def _posterior_hint(mean, covariance, X, y, alpha, Lambda) -> str | None:
             (np.linalg.inv(alpha * gram + np.eye(len(A)) * Lambda.mean()), "each entry has its own precision in Λ."),
         ]
         fallback = "the covariance is not right yet: it is A⁻¹ with A = α XᵀX + Λ, and Λ on the diagonal."
-        return next((hint for wrong, hint in mistakes if np.allclose(covariance, wrong, atol=1e-8)), fallback)
+        return hint_for(covariance, mistakes, 1e-8, fallback)
     if not np.allclose(mean, right @ (alpha * X.T @ y), atol=1e-8):
         mistakes = [
             (right @ X.T @ y, "the covariance is right. In the mean α is missing: A m = α Xᵀy."),
@@ -99,7 +96,7 @@ def _posterior_hint(mean, covariance, X, y, alpha, Lambda) -> str | None:
             (A @ (alpha * X.T @ y), "the covariance is right. The mean is A⁻¹ α Xᵀy; you multiply by A."),
         ]
         fallback = "the covariance is right. The mean is not yet: it solves A m = α Xᵀy."
-        return next((hint for wrong, hint in mistakes if np.allclose(mean, wrong, atol=1e-8)), fallback)
+        return hint_for(mean, mistakes, 1e-8, fallback)
     return None
 
 
@@ -114,7 +111,7 @@ def check_3(coverage, held_out, share):
     for level in (0.5, 0.9):
         if hint := _coverage_hint(coverage(actual, stars, deviation, level), actual, stars, deviation, level):
             return hint
-    if not _is_number(share):
+    if not is_number(share):
         return f"your function is right. my_share should be one number, and you have {share!r}."
     right = _covered(*(np.asarray(one, dtype="float64") for one in held_out), 0.8)
     if abs(share - right) <= SAME:
@@ -127,7 +124,7 @@ def check_3(coverage, held_out, share):
 
 
 def _coverage_hint(answer, actual, stars, deviation, level) -> str | None:
-    if not _is_number(answer):
+    if not is_number(answer):
         return f"return one number, the share of ratings inside; it returns {type(answer).__name__}."
     right = _covered(actual, stars, deviation, level)
     if abs(answer - right) < 1e-9:
@@ -155,14 +152,8 @@ def _coverage_hint(answer, actual, stars, deviation, level) -> str | None:
         f"for intervals that claim {level:g} it gives {answer:.3f}, and {right:.3f} lie inside. A rating lies inside "
         "when |actual − stars| is at most norm.ppf((1 + share) / 2) deviations."
     )
-    return next((hint for value, hint in mistakes if abs(answer - value) < 1e-9), fallback)
+    return hint_for(answer, mistakes, 1e-9, fallback)
 
 
 def _covered(actual, stars, deviation, share: float) -> float:
     return float(np.mean(np.abs(actual - stars) <= norm.ppf((1 + share) / 2) * deviation))
-
-
-def _is_number(value) -> bool:
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value.item()
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

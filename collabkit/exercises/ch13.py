@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from functools import cache
-from numbers import Real
 
 import numpy as np
 import pandas as pd
 
 from collabkit.bayes import BayesianMF
-from collabkit.exercises import check
+from collabkit.exercises import check, hint_for, is_number
 from collabkit.features import film_features, popularity
 from collabkit.metrics import rmse
 from collabkit.movielens import load_movielens
@@ -25,7 +23,7 @@ GAIN = 0.001  # stars
 def check_1(centre, bias):
     """Centre of the prior and bias of a film with features worth 0.2 and two ratings of one star, λ = 4, α = 1."""
     for value, name in ((centre, "centre"), (bias, "bias")):
-        if not _is_number(value):
+        if not is_number(value):
             return f"the {name} should be one number in stars, and you have {value!r}."
     centres = [
         (0.2, None),
@@ -51,7 +49,7 @@ def check_1(centre, bias):
     ]
     for value, known, name in ((centre, centres, "centre"), (bias, biases, "bias")):
         fallback = "centre = constant + weights of its genres; bias = (λ · centre + α · 2 · 1) / (λ + 2 α)."
-        hint = next((hint for right, hint in known if abs(value - right) <= SAME), fallback)
+        hint = hint_for(value, known, SAME, fallback)
         if hint:
             return f"the {name}: {hint}"
     return None
@@ -99,7 +97,7 @@ def check_2(centres):
         (rows, "those are the rows. The centres are what the features predict of them."),
     ]
     fallback = "not right yet: with X = [1, features], B = (XᵀX + penalty · I)⁻¹ Xᵀ rows over rated films; then X B."
-    return next((hint for wrong, hint in mistakes if np.allclose(answer, wrong, atol=1e-6)), fallback)
+    return hint_for(answer, mistakes, 1e-6, fallback)
 
 
 @check("13.3", praise="A feature that nobody handed to you, and it pays.")
@@ -107,7 +105,7 @@ def check_3(features, score):
     """A function (training ratings) -> features ``(I, F)``, and the held-out RMSE with them."""
     if not callable(features):
         return "pass the function itself first: check_3(my_features, my_score)."
-    if not _is_number(score):
+    if not is_number(score):
         return f"my_score should be one number, the held-out RMSE in stars, and you have {score!r}."
     split = random_split(load_movielens(), seed=0)
     train = split.train
@@ -148,9 +146,3 @@ def _error(features: pd.DataFrame | None) -> float:
         model = BayesianMF(n_samples=30, progress=False).fit(split.train, features)
     rows = split.valid.frame
     return rmse(split.valid.rating, model.predict(rows["user"], rows["item"]))
-
-
-def _is_number(value) -> bool:
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value.item()
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
