@@ -16,7 +16,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -40,6 +39,7 @@ from fastai.tabular.core import Categorify, TabDataLoader, TabWeightedDL
 from torch import Tensor
 
 from benchmarks.bands import bias, split_of
+from benchmarks.peers import peak_mb
 from collabkit import QUICK, RECIPE, BayesianMF, Ratings, Split, collab_dataloaders, random_split, rating_learner
 from collabkit.ratings import Vocabulary
 from collabkit.recipe import Recipe
@@ -134,11 +134,6 @@ def synthetic(n: int, n_users: int, n_items: int, seed: int = 0) -> Ratings:
     films = pd.DataFrame({"item": items.ids, "label": items.ids.astype(str)})
     stars = rng.integers(1, 11, n, dtype="int8").astype("float32") / 2
     return Ratings(codes(n_users), codes(n_items), stars, None, users, items, films)
-
-
-def peak_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def one_size(n: int, bs: int) -> dict:

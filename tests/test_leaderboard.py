@@ -1,5 +1,7 @@
 """The leaderboard's own parts: what a model may see, what is tried, what is written when something fails."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import islice
 
@@ -71,6 +73,20 @@ def test_ours_are_measured_as_they_are(split, fold, name, settings, model, featu
     assert np.allclose(stars, model.predict(rows["user"], rows["item"]), atol=1e-5)
     assert set(took) == {"prepare_seconds", "fit_seconds", "predict_seconds", "peak_mb"}
     assert took["peak_mb"] > 1
+
+
+def test_a_process_does_not_inherit_the_peak_of_the_one_that_started_it():
+    child = "from benchmarks.peers import peak_mb; print(peak_mb())"
+    parent = f"""if True:
+        import subprocess, sys
+        from benchmarks.peers import peak_mb
+        bytearray(500_000_000)
+        print(peak_mb(), flush=True)
+        subprocess.run([sys.executable, "-c", {child!r}], check=True)
+    """
+    said = subprocess.run([sys.executable, "-c", parent], check=True, capture_output=True, text=True).stdout
+    large, small = map(float, said.split())
+    assert large > 500_000_000 / 2**20 > 2 * small
 
 
 @pytest.mark.filterwarnings("ignore:the chain has not settled")
