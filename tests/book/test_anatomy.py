@@ -108,7 +108,7 @@ BROKEN = [
     ("before_you_start", replace("read 2 · run 1 s", "three")),
     ("before_you_start", drop("## Before")),
     ("setup_cell", untag("setup")),
-    ("setup_cell", replace("import importlib.util", "import importlib.util, os")),
+    ("setup_cell", replace("import find_spec", "import find_spec, module_from_spec")),
     ("order", drop("## Summary")),
     ("order", swap_sections),
     ("order", drop("## A picture")),
