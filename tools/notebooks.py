@@ -147,7 +147,7 @@ def fold(tag: str, how: str, what: str) -> NotebookNode:
 def set_up(nb: NotebookNode, url: str | None = None) -> NotebookNode:
     """Write the generated set-up cell, over the one tagged "setup" or as the third cell; fold what the book folds.
 
-    In Colab a folded cell is a form: it shows its `# @title`, if it has one, and the button *Show code*.
+    In Colab a folded cell is a form: it shows its `# @title` and the button *Show code*.
     """
     found = [cell for cell in nb.cells if "setup" in cell.metadata.get("tags", [])]
     if not found:

@@ -92,6 +92,10 @@ def untag(tag: str):
     return change
 
 
+def unfold(nb):
+    del nb.cells[2].metadata["cellView"]
+
+
 def output(nb):
     nb.cells[2].execution_count = 3
 
@@ -109,6 +113,8 @@ BROKEN = [
     ("before_you_start", drop("## Before")),
     ("setup_cell", untag("setup")),
     ("setup_cell", replace("import find_spec", "import find_spec, module_from_spec")),
+    ("folded", replace("# @title Solution 9.1", "# Solution 9.1")),
+    ("folded", unfold),
     ("order", drop("## Summary")),
     ("order", swap_sections),
     ("order", drop("## A picture")),
