@@ -116,9 +116,11 @@ def arguments(**checks: Callable) -> Callable:
 
         @wraps(function)
         def checked(*args, **kwargs):
-            given = signature.bind(*args, **kwargs).arguments
-            given |= {name: checks[name](name, value) for name, value in given.items() if name in checks}
-            return function(**given)
+            given = signature.bind(*args, **kwargs)
+            for name, value in given.arguments.items():
+                if name in checks:
+                    given.arguments[name] = checks[name](name, value)
+            return function(*given.args, **given.kwargs)
 
         return checked
 

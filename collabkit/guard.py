@@ -13,6 +13,11 @@ from collabkit.checks import arguments, interval, number, whole
 Model = TypeVar("Model", bound=type[nn.Module])
 
 
+def shape(name: str, value) -> int | tuple[int, ...]:
+    """The size of a table: one whole number, or one for each dimension."""
+    return sizes(name, value, at_least=0) if isinstance(value, tuple | list) else whole(name, value, at_least=0)
+
+
 def sizes(name: str, value, at_least: int = 1) -> tuple[int, ...]:
     """A tuple of whole numbers."""
     if not isinstance(value, tuple | list):
@@ -22,11 +27,9 @@ def sizes(name: str, value, at_least: int = 1) -> tuple[int, ...]:
 
 def one_or_two(name: str, value) -> int | tuple[int, ...]:
     """One size for users and items alike, or (of users, of items)."""
-    if not isinstance(value, tuple | list):
-        return whole(name, value, at_least=0)
-    if len(value) != 2:
+    if isinstance(value, tuple | list) and len(value) != 2:
         raise ValueError(f"{name}={value!r}: choose one whole number, or two: of users, of items.")
-    return sizes(name, value, at_least=0)
+    return shape(name, value)
 
 
 SHARE = partial(number, at_least=0, below=1)
@@ -61,10 +64,10 @@ def pairs(forward: Callable) -> Callable:
 
     @wraps(forward)
     def checked(self, x):
-        shape = tuple(getattr(x, "shape", ()))
-        if len(shape) != 2 or shape[1] != 2:
+        found = tuple(getattr(x, "shape", ()))
+        if len(found) != 2 or found[1] != 2:
             raise ValueError(
-                f"{type(self).__name__} was asked for x of shape {shape}: it takes a tensor (B, 2) of whole numbers, "
+                f"{type(self).__name__} was asked for x of shape {found}: it takes a tensor (B, 2) of whole numbers, "
                 "a user index and an item index in each row."
             )
         return forward(self, x)

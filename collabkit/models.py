@@ -7,7 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from collabkit.guard import guarded, one_or_two
+from collabkit.checks import arguments
+from collabkit.guard import guarded, one_or_two, shape
 
 
 def embedding(n: int, n_factors: int) -> nn.Embedding:
@@ -95,6 +96,7 @@ class DotProductBias(nn.Module):
         return score if self.y_range is None else sigmoid_range(score, *self.y_range)
 
 
+@arguments(size=shape)
 def create_params(size) -> nn.Parameter:
     """An embedding table made by hand: a parameter of this size, drawn from N(0, 0.01²)."""
     return nn.Parameter(torch.zeros(size).normal_(0, 0.01))
