@@ -181,7 +181,8 @@ class SmoothLoss(AvgSmoothLoss):
         self.count, self.val = 0, None
 
     def accumulate(self, learn):
-        loss = learn.loss.detach().mean()
+        loss = learn.loss.detach()
+        loss = loss.mean() if loss.dim() else loss
         self.count += 1
         self.val = torch.lerp(loss, torch.zeros_like(loss) if self.val is None else self.val, self.beta)
         self.smooth = self.val / (1 - self.beta**self.count)
