@@ -21,7 +21,7 @@ from safetensors.torch import save as write_tensors
 from torch import Tensor, nn
 
 import collabkit
-from collabkit.atomic import write_together
+from collabkit.atomic import target, write_together
 from collabkit.cards import MARK, model_card
 from collabkit.packing import (
     fingerprint,
@@ -59,11 +59,12 @@ def save_model(path, model: nn.Module, ratings: Ratings, scores: dict | None = N
         scores: what was measured, by name: numbers or text. One that is not finite is kept as ``None``.
         terms: under which terms the file may be used, where :data:`TERMS` does not fit.
 
-    Both files appear whole or stay as they were. The same model, ratings and versions give the same bytes.
+    Both files appear whole or stay as they were. A link stays a link, and a file that is replaced keeps its mode. The
+    same model, ratings and versions give the same bytes.
 
     Raises: ``ValueError`` for a model that cannot be built again, weights that are not finite, and ratings of other
-        sizes or that would not come back as they are; ``FileNotFoundError`` for a folder that is not there. Nothing
-        is written then.
+        sizes or that would not come back as they are; ``FileNotFoundError`` for a folder that is not there;
+        ``PermissionError`` for a file that is read-only. Nothing is written then.
     """
     path = Path(path)
     card = path.with_name(path.name.removesuffix(".safetensors") + ".md")
@@ -139,9 +140,8 @@ def _unpack(header: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[nn.Modu
 
 
 def _refuse_place(path: Path, card: Path) -> None:
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"no folder {path.parent}: make it first.")
     for file in (path, card):
+        target(file)
         if file.is_dir():
             raise ValueError(f"{file} is a folder: choose another name.")
     if card.exists() and not card.read_bytes().startswith(MARK.encode()):
