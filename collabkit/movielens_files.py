@@ -174,8 +174,8 @@ def _read_ratings(stream: IO[bytes], name: str) -> pd.DataFrame:
     how: dict[str, Any] = {"header": None, "quoting": csv.QUOTE_NONE}
     if name == "ratings.dat":
         # "::" between fields, read as ":" with every second field empty: pandas' fast parser
-        df = pd.read_csv(stream, sep=":", names=range(7), **how)
-        df = df[[0, 2, 4, 6]].set_axis([*TYPES], axis=1).astype(TYPES)
+        names = ["user", 1, "item", 3, "rating", 5, "timestamp"]
+        df = pd.read_csv(stream, sep=":", names=names, dtype=TYPES, **how)[[*TYPES]]
     else:
         if name == "ratings.csv" and (first := stream.readline().strip()) != b"userId,movieId,rating,timestamp":
             raise ValueError(f"its first line is {first[:80]!r}")

@@ -124,6 +124,16 @@ def test_a_changed_value_is_told_by_what_it_changes(old, new, message, tmp_path)
         read_folder(tmp_path, toy(stars=STARS))
 
 
+@pytest.mark.parametrize("number", ["1.5", "1e30", "nan", "9" * 30, ""])
+@pytest.mark.parametrize("name", FORMATS)
+def test_numbers_that_are_not_whole_are_refused(number, name, tmp_path):
+    file = next(iter(FORMATS[name]))
+    for old in ("900000100", "10"):
+        (written(tmp_path, name) / file).write_text(FORMATS[name][file].replace(old, number, 1))
+        with pytest.raises(ValueError, match=f"{file} is truncated or changed"):
+            read_folder(tmp_path, toy())
+
+
 def test_a_title_that_looks_like_nothing_is_a_title(tmp_path):
     (tmp_path / "ratings.csv").write_text(CSV)
     (tmp_path / "movies.csv").write_text("movieId,title,genres\n10,NA,Drama\n20,None (1999),Drama\n")
