@@ -62,7 +62,7 @@ def unpack_model(description: dict[str, Any], tensors: dict[str, Tensor]) -> nn.
         raise ValueError("the description of the model and its tables disagree on their sizes.")
     found, wanted = {key: tuple(tensor.shape) for key, tensor in tensors.items()}, shapes(description)
     if odd := sorted(key for key in found | wanted if found.get(key) != wanted.get(key)):
-        told = [f"{key} is {found.get(key, 'absent')} instead of {wanted.get(key, 'absent')}" for key in odd]
+        told = [f"{key} is {found.get(key, 'absent')} instead of {wanted.get(key, 'absent')}" for key in odd[:5]]
         raise ValueError(f"the tables are not those of collabkit's {name}: {'; '.join(told)}.")
     for key, tensor in tensors.items():
         if not tensor.is_floating_point() or not tensor.isfinite().all():
