@@ -182,12 +182,14 @@ def _from_cache(edition: Edition) -> Ratings:
                 shutil.rmtree(left)
             if not archive.is_file():
                 return _fetch(edition, archive)
-    found = archive.stat()
     try:
+        found = archive.stat()
         return read_zip(archive, edition)
+    except FileNotFoundError:  # somebody else has set it aside just now
+        return _from_cache(edition)
     except ValueError as damage:
         with lock:
-            if archive.is_file() and _same(archive.stat(), found):  # else somebody else has set it aside by now
+            if archive.is_file() and _same(archive.stat(), found):  # not a new one by now
                 _set_aside(archive)
         raise ValueError(f"{damage} It is set aside in the cache: the next call fetches a new one.") from damage
 

@@ -52,7 +52,7 @@ def read_zip(archive: Path, edition: Edition) -> Ratings:
     """The edition in its zip. Nothing is unpacked to the disk.
 
     Raises: ``ValueError`` for what is not GroupLens' file, no whole zip, encrypted, packed as GroupLens does not pack,
-        or larger than the edition can be; and as :func:`read_folder`.
+        or larger than the edition can be; and as ``read_folder``.
     """
     if edition.md5 and _md5(archive) != edition.md5:
         raise ValueError(f"{archive} is truncated or changed: its hash is not that of the published file.")

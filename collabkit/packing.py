@@ -32,7 +32,7 @@ def unpack_ratings(packed: dict[str, Any], tensors: dict[str, Tensor]) -> Rating
     """The ratings.
 
     Raises: ``ValueError`` for codes outside their vocabulary, ratings outside their scale, and JSON that is not what
-        :func:`pack_ratings` would make of them, to the type.
+        ``pack_ratings`` would make of them, to the type.
     """
     users, items = _unpack_ids(packed["users"]), _unpack_ids(packed["items"])
     scale = None if packed["scale"] is None else tuple(map(plain_number, packed["scale"]))

@@ -299,6 +299,33 @@ class TestCache:
         assert (host.cache / "toy.zip.damaged-1" / "notes.txt").read_text() == "mine too"
         assert (host.cache / "toy.zip.damaged-2").is_symlink()
 
+    def test_one_that_somebody_else_sets_aside_meanwhile(self, host, monkeypatch):
+        host(WHOLE)
+        load_movielens("toy")
+        really = movielens.read_zip
+
+        def vanish(archive, edition):
+            monkeypatch.setattr(movielens, "read_zip", really)
+            archive.unlink()
+            return really(archive, edition)
+
+        monkeypatch.setattr(movielens, "read_zip", vanish)
+        assert len(load_movielens("toy")) == 3
+
+    def test_a_new_one_is_not_set_aside_for_the_damage_of_the_old(self, host, monkeypatch):
+        host(WHOLE)
+        load_movielens("toy")
+
+        def mend(archive, edition):
+            archive.rename(archive.with_name("toy.zip.damaged-1"))
+            archive.write_bytes(b"new")
+            raise ValueError("damaged.")
+
+        monkeypatch.setattr(movielens, "read_zip", mend)
+        with pytest.raises(ValueError, match="damaged"):
+            load_movielens("toy")
+        assert (host.cache / "toy.zip").read_bytes() == b"new"
+
     def test_a_link_to_a_whole_zip_is_followed(self, host, tmp_path):
         archive = host(WHOLE).rename(tmp_path / "elsewhere.zip")
         host.cache.mkdir()
