@@ -32,7 +32,7 @@ def write_together(files: dict[Path, bytes]) -> None:
     for that folder removes what a killed one left. Calls for one folder wait for each other.
 
     Raises: ``FileNotFoundError`` for a folder that is not there; ``PermissionError``; ``ValueError`` for two names of
-        one file. Nothing is written then.
+        one file, and for what is no file. Nothing is written then.
     """
     files = _targets(files)
     written: list[Path] = []
@@ -81,6 +81,8 @@ def target(path: Path) -> Path:
         raise FileNotFoundError(f"no folder {real.parent}: make it first.")
     if real.is_symlink():
         raise ValueError(f"{path} is a link that leads to itself: remove it, or choose another name.")
+    if real.exists() and not real.is_file():  # a device would be replaced, and by root without a question
+        raise ValueError(f"{real} is a folder, or no ordinary file: choose another name.")
     if real.exists() and not os.access(real, os.W_OK):
         raise PermissionError(f"{real} is read-only: make it writable, or choose another name.")
     return real
@@ -94,12 +96,13 @@ def _targets(files: dict[Path, bytes]) -> dict[Path, bytes]:
 
 
 def _like(new: Path, old: os.stat_result) -> None:
-    """Give a new file the mode of the old one, and its owner and group as far as this process may."""
+    """Give a new file the mode of the old one, and its owner and group, as far as this process and the disk allow."""
     if hasattr(os, "chown"):
         for owner in (-1, old.st_gid), (old.st_uid, -1):
-            with suppress(PermissionError):
+            with suppress(OSError):
                 os.chown(new, *owner)
-    os.chmod(new, stat.S_IMODE(old.st_mode))
+    with suppress(OSError):  # some disks know no modes
+        os.chmod(new, stat.S_IMODE(old.st_mode))
 
 
 @contextmanager

@@ -148,8 +148,6 @@ def _refuse_other_types(header: dict[str, Any]) -> None:
 def _refuse_place(path: Path, card: Path) -> None:
     for file in (path, card):
         target(file)
-        if file.is_dir():
-            raise ValueError(f"{file} is a folder: choose another name.")
     if card.exists() and not card.read_bytes().startswith(MARK.encode()):
         raise ValueError(f"{card} is in the place of the model's card, and is none: move it, or choose another name.")
 

@@ -118,6 +118,16 @@ def test_links_that_lead_to_no_place_for_a_file_are_refused(old):
     assert files(old) == before
 
 
+def test_what_is_no_file_is_not_replaced(old):
+    os.mkfifo(old / "pipe")
+    (old / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(ValueError, match=f"{name} is a folder, or no ordinary file"):
+            write_together({old / "a": b"new", old / name: b"new"})
+    assert (old / "a").read_text() == "old a"
+    assert not (old / "pipe").is_file()
+
+
 # ---------------------------------------------------------------- killed, and several at a time
 
 SAVE = """if True:
