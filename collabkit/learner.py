@@ -73,6 +73,13 @@ class RatingLearner(Learner):
 
     _redrawn = 0.0
 
+    def export(self, *args, **kwargs):
+        """fastai's ``export``, without what the last batches have left: ratings in the metrics, errors in the loss."""
+        for metric in self.metrics:
+            metric.reset()
+        self.loss_grad = None  # one number, in front of the squared errors that it is the mean of
+        super().export(*args, **kwargs)
+
     def __call__(self, event_name: str):
         if event_name not in IN_A_BATCH:
             return super().__call__(event_name)

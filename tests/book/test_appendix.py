@@ -17,7 +17,7 @@ import torch
 import yaml
 
 import collabkit
-from collabkit import bands, movielens
+from collabkit import atomic, bands, movielens
 from tests.book.test_anatomy import CHAPTERS, REFERENCES, chapter
 from tests.tables import random_ratings
 from tools import make_venv, notebooks, repository
@@ -173,6 +173,18 @@ def failing_setup(monkeypatch, tmp_path, url="https://github.com/me/kit"):
     exec(notebooks.setup_source(url).split("from collabkit")[0], {})
 
 
+def damaged_copy(monkeypatch, tmp_path):
+    (tmp_path / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,1,4.0,964")
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,Toy St")
+    collabkit.load_movielens("small-2018", path=tmp_path)
+
+
+def read_only(monkeypatch, tmp_path):
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write everything
+    (tmp_path / "films.safetensors").write_text("old")
+    atomic.write_together({tmp_path / "films.safetensors": b"new"})
+
+
 RAISED = {
     "RuntimeError: The course was": failing_setup,
     "RuntimeError: The course is": lambda *at: failing_setup(*at, f"https://github.com/{repository.PLACEHOLDER}/kit"),
@@ -182,6 +194,8 @@ RAISED = {
     "IndexError: ": lambda *_: collabkit.DotProduct(3, 3, 2)(torch.tensor([[3, 0]])),
     "FloatingPointError: ": lambda *_: diverging_fit(),
     "ConnectionError: ": missing_host,
+    "ValueError: ": damaged_copy,
+    "PermissionError: ": read_only,
     "FileNotFoundError: ": lambda _, tmp_path: movielens.load_movielens("small-2018", path=tmp_path),
 }
 # What other programs say: seen once, and not raised here.
