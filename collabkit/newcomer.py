@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from collabkit.catalogue import Catalogue
+from collabkit.checks import number, whole
 from collabkit.fold_in import FoldIn
 from collabkit.ratings import Ratings, Vocabulary
 
@@ -71,7 +72,7 @@ class NewUser(Newcomer):
         this user's: the baseline and *all* contributions add up to them.
         Raises: ``KeyError`` for an unknown film.
         """
-        contribution, baseline, stars = self.fold.explain(self.codes, self.given, self.catalogue.codes(item)[0])
+        contribution, baseline, stars = self.fold.explain(self.codes, self.given, self.catalogue.code(item))
         order = np.argsort(-np.abs(contribution), kind="stable")[: None if n is None else at_least_one(n)]
         why = self.catalogue.table(self.codes[order], stars=self.given[order], contribution=contribution[order])
         why.attrs |= {"baseline": baseline, "stars": stars}
@@ -86,9 +87,7 @@ def code_or_last(vocabulary: Vocabulary, ids) -> np.ndarray:
 
 def at_least_one(k) -> int:
     """k itself, when something can be asked for so many of."""
-    if k != int(k) or k < 1:
-        raise ValueError(f"{k!r}: ask for a whole number of at least 1.")
-    return int(k)
+    return whole("k", k, at_least=1)
 
 
 def checked_stars(stars: Mapping, ratings: Ratings) -> np.ndarray:
@@ -96,10 +95,16 @@ def checked_stars(stars: Mapping, ratings: Ratings) -> np.ndarray:
 
     Raises: ``ValueError`` for one that is missing, not a number, or off the scale.
     """
-    lo, hi = ratings.scale or (ratings.rating.min(), ratings.rating.max())
-    numbers = pd.to_numeric(pd.Series(stars.values(), dtype="object"), errors="coerce").to_numpy("float64")
-    for (id, given), number in zip(stars.items(), numbers, strict=True):
-        if not lo <= number <= hi:
+    ends = ratings.scale or (ratings.rating.min(), ratings.rating.max())
+    lo, hi = (np.float32(end) for end in ends)  # as the ratings themselves
+    numbers = np.empty(len(stars))
+    for place, (id, given) in enumerate(stars.items()):
+        try:
+            numbers[place] = number("stars", given)
+            within = bool(lo <= np.float32(numbers[place]) <= hi)
+        except (TypeError, ValueError):
+            within = False
+        if not within:
             raise ValueError(
                 f"{given!r} for {id!r} is not a number of stars from {lo:g} to {hi:g}, the scale trained on."
             )

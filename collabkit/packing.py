@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from collabkit import models
-from collabkit.ratings import Ratings, Vocabulary, _film_table
+from collabkit.columns import film_table
+from collabkit.ratings import Ratings, Vocabulary
 
 CLASSES = ("DotProduct", "DotProductBias", "DotProductBiasParams", "EmbeddingNet")
 FILM_COLUMNS = {"title", "year", "genres"}
@@ -240,7 +241,7 @@ def _unpack_films(packed: dict[str, list], items: Vocabulary) -> pd.DataFrame:
             table[name] = pd.Series(
                 [text if isinstance(text, str) else MISSING[text] for text in column], dtype="object"
             )
-    return _film_table(items, pd.DataFrame(table))
+    return film_table(items, pd.DataFrame(table))
 
 
 def plain_number(value) -> int | float:
