@@ -12,7 +12,7 @@ import pandas as pd
 
 from collabkit.checks import rated, whole
 from collabkit.ratings import Ratings
-from collabkit.vocabulary import as_ids, is_text
+from collabkit.vocabulary import as_ids, flat, is_text
 
 ARTICLES = "a an das der det die el en het il l' la las le les lo los the un una une"
 _LAST = re.compile(rf"([^()]+), ({ARTICLES.replace(' ', '|')})(?= *[()]| *$)")  # "matrix, the"
@@ -44,25 +44,21 @@ class Catalogue:
         Raises: ``KeyError`` for an unknown one, with titles close to it where it is text; ``TypeError`` and
         ``ValueError`` as :meth:`collabkit.Vocabulary.index` has them.
         """
-        ids = as_ids(ids, "item")
-        titles = (
-            [] if is_text(self.ratings.items.ids) or not is_text(ids) else [not id.strip().isdecimal() for id in ids]
-        )
-        if any(titles):
-            known = ~np.array(titles)
-        else:
-            codes, known = self.ratings.items.index(ids, missing="unknown")
+        vocabulary, values = self.ratings.items, flat(ids, "item")
+        like = vocabulary.ids[:1].tolist()[0]
+        cure = f"no item has that id; they look like {like!r}. Find one with search('part of a title')."
+        wrong = [] if is_text(vocabulary.ids) else [one for one in values if _is_title(one)]
+        if not wrong:
+            codes, known = vocabulary.index(values, missing="unknown")
             if known.all():
                 return codes
-        unknown = ids[~known].tolist()[0]
-        near = self.search(unknown, 3) if isinstance(unknown, str) and unknown else np.empty(0, dtype="int64")
-        like = self.ratings.items.ids[:1].tolist()[0]
-        cure = f"no item has that id; they look like {like!r}. Find one with search('part of a title')."
+            wrong = as_ids(values)[~known].tolist()
+        near = self.search(wrong[0], 3) if isinstance(wrong[0], str) and wrong[0] else np.empty(0, dtype="int64")
         if len(near):
             found = self.table(near)
             named = ", ".join(f"{id!r} for {label!r}" for id, label in zip(found["item"], found["label"], strict=True))
             cure = f"ids are asked for, not titles. Perhaps {named}."
-        raise KeyError(f"unknown item {unknown!r} ({(~known).sum()} of {len(ids)} asked for): {cure}")
+        raise KeyError(f"unknown item {wrong[0]!r} ({len(wrong)} of {len(values)} asked for): {cure}")
 
     def code(self, id) -> int:
         """The code of one id; errors as in :meth:`codes`, and ``ValueError`` for more than one."""
@@ -110,6 +106,11 @@ def fold(text: str) -> str:
     """Text as it is compared: without accents, capitals, and spaces around it."""
     bare = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     return bare.casefold().strip()
+
+
+def _is_title(one) -> bool:
+    """Whether it is text, and no number written as text."""
+    return isinstance(one, str) and not one.strip().removeprefix("-").isdecimal()
 
 
 def _without_year(name: str) -> str:

@@ -89,7 +89,7 @@ def as_ids(ids, what: str = "id") -> np.ndarray:
 
     Raises: ``TypeError`` for other ids and for both kinds together; ``ValueError`` for a missing one.
     """
-    values = _flat(ids, what)
+    values = flat(ids, what)
     missing = pd.isna(values)
     if missing.any():
         raise ValueError(
@@ -122,8 +122,8 @@ def is_text(ids: np.ndarray) -> bool:
     return ids.dtype == object and len(ids) > 0 and isinstance(ids[0], str)
 
 
-def _flat(ids, what: str) -> np.ndarray:
-    """The values as they are, in one dimension."""
+def flat(ids, what: str) -> np.ndarray:
+    """One id, or any collection of them, as an array ``(n,)``, whatever they are."""
     if hasattr(ids, "detach"):
         ids = ids.detach().cpu().numpy()
     if isinstance(ids, np.ndarray) and ids.ndim == 0:

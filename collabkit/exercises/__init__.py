@@ -16,6 +16,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import random
 from collections.abc import Callable, Iterable
 from functools import wraps
 from importlib.resources import files
@@ -141,4 +142,7 @@ def quiz(chapter: int) -> None:
     from jupyterquiz import display_quiz
 
     display(HTML(QUIZ_STYLE))
+    state = random.getstate()
+    random.seed()  # it draws its name in the page, which has to be another each time
     display_quiz(asked, colors=QUIZ_COLOURS, max_width=760, border_radius=8)
+    random.setstate(state)
