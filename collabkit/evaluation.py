@@ -124,4 +124,4 @@ def cross_validate(make: Callable[[], Fittable], ratings: Ratings, k: int = 5, s
         model = make().fit(split.train)
         seconds = time.perf_counter() - start
         rows.append(evaluate(model, split) | {"seconds": seconds})
-    return pd.DataFrame(rows, index=pd.RangeIndex(k, name="fold"))
+    return pd.DataFrame(rows, index=pd.RangeIndex(len(rows), name="fold"))

@@ -73,7 +73,7 @@ class NewUser(Newcomer):
         Raises: ``KeyError`` for an unknown film.
         """
         contribution, baseline, stars = self.fold.explain(self.codes, self.given, self.catalogue.code(item))
-        order = np.argsort(-np.abs(contribution), kind="stable")[: None if n is None else at_least_one(n)]
+        order = np.argsort(-np.abs(contribution), kind="stable")[: None if n is None else at_least_one(n, "n")]
         why = self.catalogue.table(self.codes[order], stars=self.given[order], contribution=contribution[order])
         why.attrs |= {"baseline": baseline, "stars": stars}
         return why
@@ -85,9 +85,9 @@ def code_or_last(vocabulary: Vocabulary, ids) -> np.ndarray:
     return np.where(known, codes, len(vocabulary))
 
 
-def at_least_one(k) -> int:
+def at_least_one(k, name: str = "k") -> int:
     """k itself, when something can be asked for so many of."""
-    return whole("k", k, at_least=1)
+    return whole(name, k, at_least=1)
 
 
 def checked_stars(stars: Mapping, ratings: Ratings) -> np.ndarray:
@@ -101,7 +101,8 @@ def checked_stars(stars: Mapping, ratings: Ratings) -> np.ndarray:
     for place, (id, given) in enumerate(stars.items()):
         try:
             numbers[place] = number("stars", given)
-            within = bool(lo <= np.float32(numbers[place]) <= hi)
+            with np.errstate(over="ignore"):
+                within = bool(lo <= np.float32(numbers[place]) <= hi)
         except (TypeError, ValueError):
             within = False
         if not within:

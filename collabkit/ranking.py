@@ -25,6 +25,7 @@ def recall_at_k(ranked, relevant, k: int = 10) -> float:
     Raises: ``ValueError`` for an item that is ranked twice, when nothing is relevant (the measure is undefined: leave
     that user out), for a gain that is negative or not finite, and for k below 1.
     """
+    k = whole("k", k, at_least=1)
     found, ideal = _gains(ranked, relevant, k)
     return np.count_nonzero(found) / len(ideal)
 
@@ -40,6 +41,7 @@ def average_precision_at_k(ranked, relevant, k: int = 10) -> float:
 
     Source: :cite:t:`manning2008introduction`.
     """
+    k = whole("k", k, at_least=1)
     found, ideal = _gains(ranked, relevant, k)
     hit = found > 0
     precision = np.cumsum(hit) / np.arange(1, len(hit) + 1)  # (places,)
@@ -61,6 +63,7 @@ def ndcg_at_k(ranked, relevant, k: int = 10) -> float:
 
     Source: :cite:t:`jarvelin2002cumulated`.
     """
+    k = whole("k", k, at_least=1)
     found, ideal = _gains(ranked, relevant, k)
     return float(_dcg(found) / _dcg(ideal[:k]))
 
@@ -111,7 +114,6 @@ def popularity_lift(lists: pd.DataFrame, train: Ratings) -> float:
 
 def _gains(ranked, relevant, k: int) -> tuple[np.ndarray, np.ndarray]:
     """What stands in the first k places, as gains ``(places,)``, and all gains there are, highest first ``(n,)``."""
-    k = whole("k", k, at_least=1)
     ranked = _ids(ranked)
     if len(set(ranked)) < len(ranked):
         raise ValueError("an item stands in the list more than once: keep the first place of each.")
