@@ -26,7 +26,7 @@ def whole(name: str, value, at_least: float = -INF, at_most: float = INF) -> int
 def number(
     name: str, value, above: float = -INF, at_least: float = -INF, below: float = INF, at_most: float = INF
 ) -> float:
-    """The value as a ``float``, always finite, from any type that :func:`whole` takes."""
+    """The value as a ``float``, always finite, from any type that ``whole`` takes."""
     bounds = {"above": above, "at_least": at_least, "below": below, "at_most": at_most}
     return float(_checked(name, value, "a finite number", lambda n: True, **bounds))
 

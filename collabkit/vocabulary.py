@@ -118,7 +118,7 @@ def as_ids(ids, what: str = "id") -> np.ndarray:
 
 
 def is_text(ids: np.ndarray) -> bool:
-    """Which of the two kinds these are, of ids from :func:`as_ids`."""
+    """Which of the two kinds these are, of ids from ``as_ids``."""
     return ids.dtype == object and len(ids) > 0 and isinstance(ids[0], str)
 
 
