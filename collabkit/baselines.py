@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from collabkit.checks import rated
 from collabkit.ratings import Ratings
 
 if TYPE_CHECKING:
@@ -26,12 +27,13 @@ class MeanBaseline:
     """
 
     def __init__(self, by: tuple[str, ...] = ("user", "item")):
-        if set(by) - {"user", "item"}:
-            raise ValueError(f"by={by!r}: choose from 'user' and 'item'.")
+        if not isinstance(by, tuple | list) or any(one not in ("user", "item") for one in by):
+            raise ValueError(f"by={by!r}: choose from 'user' and 'item', in a tuple such as ('user',).")
         self.by = tuple(by)
 
     def fit(self, train: Ratings) -> MeanBaseline:
         """Take the means of the training ratings; returns itself."""
+        rated(train, "train")
         self.users_, self.items_ = train.users, train.items
         self.mean_ = float(train.rating.mean(dtype="float64"))
         residual = train.rating - self.mean_
@@ -55,6 +57,7 @@ class PopularityBaseline:
 
     def fit(self, train: Ratings) -> PopularityBaseline:
         """Count the training ratings of each item; returns itself."""
+        rated(train, "train")
         self.n_users_ = train.n_users
         self.counts_ = np.bincount(train.item, minlength=train.n_items)
         return self

@@ -13,7 +13,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from collabkit.ratings import Ratings, Vocabulary, _film_table
+from collabkit.columns import film_table
+from collabkit.ratings import Ratings, Vocabulary
 
 FILM_COLUMNS = {"title", "year", "genres"}
 MISSING = (None, float("nan"), pd.NA)  # pandas' kinds of missing text: 0, 1 or 2 stands for them among the strings
@@ -162,7 +163,7 @@ def _unpack_films(packed: dict[str, list], items: Vocabulary) -> pd.DataFrame:
             table[name] = pd.Series(
                 [text if isinstance(text, str) else MISSING[text] for text in column], dtype="object"
             )
-    return _film_table(items, pd.DataFrame(table))
+    return film_table(items, pd.DataFrame(table))
 
 
 def plain_number(value) -> int | float:

@@ -258,6 +258,12 @@ def described(**columns):
     return Ratings.from_frame(tiny_frame(), items=items)
 
 
+def with_genres(genres):
+    ratings = described()
+    ratings.films = ratings.films.assign(genres=[genres] * ratings.n_items)
+    return ratings
+
+
 def with_user_ids(ids):
     return Ratings.from_frame(tiny_frame().assign(user=ids))
 
@@ -272,13 +278,9 @@ def with_user_ids(ids):
         ({"model": diverged()}, "item_bias.weight holds values that are not finite.*lower learning rate"),
         ({"model": DotProduct(3, 4, 2, y_range=(5, 0))}, "low end must be below"),
         ({"model": DotProduct(3, 5, 2)}, "3 users and 5 items, the ratings 3 and 4"),
-        (
-            {"ratings": with_user_ids([0.5, 1, 2, 1, 0.5, 2, 0.5])},
-            "user ids are float64, such as 0.5.*whole numbers or",
-        ),
-        ({"ratings": with_user_ids(pd.to_datetime([0, 1, 2, 1, 0, 2, 0]))}, "user ids are datetime64"),
+        ({"ratings": with_user_ids([2**70, 1, 2, 1, 2**70, 2, 2**70])}, "user ids are object, such as 1"),
         ({"ratings": described(director=["x", "y"])}, "keeps the title, year and genres.*director.*Leave out"),
-        ({"ratings": described(genres=[["War"], ["Drama"]])}, r"has the genres \['War'\], which is not text"),
+        ({"ratings": with_genres(["War"])}, r"has the genres \['War'\], which is not text"),
         ({"scores": {"rmse": [0.8]}}, r"the score 'rmse' is \[0.8\]: give a number or text"),
     ],
 )
@@ -557,7 +559,7 @@ def test_any_value_of_the_header_is_of_its_type_or_refused(data, original):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('"scale":[0.5,5]', '"scale":[0.5,5],"scale":[0.5,5]'),
+        ('"scale":[0.5,5.0]', '"scale":[0.5,5.0],"scale":[0.5,5.0]'),
         ('"rmse":0.87', '"rmse":NaN'),
         ('"rmse":0.87', '"rmse":' + "[" * 5000 + "]" * 5000),
         ('"rmse":0.87', '"rmse":' + "9" * 5000),

@@ -19,7 +19,7 @@ import yaml
 import collabkit
 from collabkit import atomic, bands, movielens
 from tests.book.test_anatomy import CHAPTERS, REFERENCES, chapter
-from tests.tables import random_ratings
+from tests.tables import random_ratings, tiny_frame
 from tools import make_venv, notebooks, repository
 
 BOOK = notebooks.ROOT / "book"
@@ -185,16 +185,23 @@ def read_only(monkeypatch, tmp_path):
     atomic.write_together({tmp_path / "films.safetensors": b"new"})
 
 
+def table_with(**columns):
+    collabkit.Ratings.from_frame(tiny_frame().assign(**columns))
+
+
 RAISED = {
     "RuntimeError: The course was": failing_setup,
     "RuntimeError: The course is": lambda *at: failing_setup(*at, f"https://github.com/{repository.PLACEHOLDER}/kit"),
     "The book needs": full_disk,
     "AssertionError: ": lambda *_: bands.Band("a", "rmse", 0.9, 0.01, 10, 1.0).check(2.0),
-    "KeyError: ": lambda *_: collabkit.load_movielens().items.index("Toy Story (1995)"),
+    "KeyError: ": lambda *_: collabkit.load_movielens().items.index(10**9),
+    "TypeError: the item ids": lambda *_: collabkit.load_movielens().items.index("Toy Story (1995)"),
+    "TypeError: user ids": lambda *_: table_with(user=[30, "10", 20, 10, 30, 20, 30]),
+    "ValueError: column 'timestamp'": lambda *_: table_with(timestamp=1_500_000_000_000),
     "IndexError: ": lambda *_: collabkit.DotProduct(3, 3, 2)(torch.tensor([[3, 0]])),
     "FloatingPointError: ": lambda *_: diverging_fit(),
     "ConnectionError: ": missing_host,
-    "ValueError: ": damaged_copy,
+    "ValueError: … is": damaged_copy,
     "PermissionError: ": read_only,
     "FileNotFoundError: ": lambda _, tmp_path: movielens.load_movielens("small-2018", path=tmp_path),
 }
