@@ -71,7 +71,7 @@ def bare_epoch(learn: Learner, bs: int) -> None:
         learn.opt.step()
         learn.opt.zero_grad()
     with torch.no_grad():
-        for x, y in zip(valid.x.split(bs), valid.y.split(bs), strict=True):
+        for x, y in zip(*(table.split(learn.dls.valid.bs) for table in (valid.x, valid.y)), strict=True):
             F.mse_loss(model(x), y)
 
 

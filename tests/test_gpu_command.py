@@ -123,6 +123,7 @@ def test_a_notebook_that_did_not_run_fails_the_command(children, command):
         children.answers["pytest"] = (said, 0)
         found, report = command("--parts", "notebooks")
         assert found == code and (report["notebooks"]["ran"], report["notebooks"]["there"]) == (passed, there)
+    assert "tests.conftest" in children.called[-1]  # pytest would not find it from book/
     assert report["failed"] == [f"notebooks: {there - 1} of {there} passed"]
 
 
