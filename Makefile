@@ -10,7 +10,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 # Debugger's notice about frozen modules: of no use in a page.
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help venv book serve test lint format notebooks bands reproduce bench links repository clean distclean
+.PHONY: help venv book serve test gpu lint format notebooks bands reproduce bench links repository clean distclean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,10 @@ serve: ## Show the built book at http://localhost:8000 (PORT=… for another).
 
 test: lint ## Check style and types, then run all tests and all notebooks.
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+gpu: ## On a machine with a GPU: speeds, notebooks and tests, nothing installed (ONLY="speeds tests" for some).
+	@if $(BIN)/python -c "" 2>/dev/null; then python=$(BIN)/python; else python=$(PYTHON); fi; \
+	$$python tools/gpu.py $(if $(ONLY),--parts $(ONLY))
 
 lint: venv ## Check style and types.
 	@$(BIN)/ruff check .

@@ -96,7 +96,7 @@ def two_factors(train: Ratings, near: float | None, starts: int, epochs: int, lr
             loss.sum().backward()
             adam.step()
         printed.append(loss.detach())
-    return before.numpy(), torch.stack(printed), P.detach(), Q.detach()
+    return before.cpu().numpy(), torch.stack(printed), P.detach(), Q.detach()
 
 
 def notebook_a(starts: int = 5) -> dict:
@@ -108,7 +108,7 @@ def notebook_a(starts: int = 5) -> dict:
     valid = parts.valid
     _, _, P, Q = two_factors(parts.train, near=None, starts=starts, epochs=max(A_EPOCHS))
     means = MeanBaseline().fit(parts.train).predict(valid.frame["user"], valid.frame["item"])
-    dot = (P[valid.user.astype("int64")] * Q[valid.item.astype("int64")]).sum(dim=2).numpy()  # (n, starts)
+    dot = (P[valid.user.astype("int64")] * Q[valid.item.astype("int64")]).sum(dim=2).cpu().numpy()  # (n, starts)
     return {
         "epochs": list(A_EPOCHS),
         "loss": rounded(at_epochs[:starts]),
@@ -320,7 +320,7 @@ def notebook_d(starts: int = 5, held_out: int = 2) -> dict:
     cells = valid.item.astype("int64"), valid.user.astype("int64")
     for seed in range(held_out):
         _, mean, scores = full_batch(parts.train, seed)
-        found["held_out"].append(rounded(rmse(valid.rating, (scores + mean)[cells].numpy())))
+        found["held_out"].append(rounded(rmse(valid.rating, (scores + mean)[cells].cpu().numpy())))
     return found | {"difference_of_a_perfect_model": {name: rounded(value) for name, value in perfect.items()}}
 
 

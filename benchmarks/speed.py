@@ -36,6 +36,7 @@ from fastai.data.block import TransformBlock
 from fastai.learner import Learner
 from fastai.losses import MSELossFlat
 from fastai.tabular.core import Categorify, TabDataLoader, TabWeightedDL
+from fastai.torch_core import default_device
 from torch import Tensor
 
 from benchmarks.bands import bias, split_of
@@ -55,9 +56,18 @@ STEPS = 160  # batches an epoch at any size, as the recipe has them on a small t
 Clocks = tuple[float, float]  # seconds of the clock, seconds of the processor
 
 
+def wait() -> None:
+    """Until the device has done what it was told: a GPU works on while the processor goes ahead."""
+    device = default_device()
+    if device.type != "cpu":
+        getattr(torch, device.type).synchronize()
+
+
 def timed(work: Callable[[], Any]) -> tuple[Any, Clocks]:
+    wait()
     clock, processor = time.perf_counter(), time.process_time()
     done = work()
+    wait()
     return done, (time.perf_counter() - clock, time.process_time() - processor)
 
 
@@ -86,7 +96,7 @@ def fastais(split: Split, loader: type) -> Learner:
     )
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002  fastai draws its rows from NumPy's global generator
-    dls = table.dataloaders(bs=64, device="cpu", dl_type=loader)
+    dls = table.dataloaders(bs=64, device=default_device(), dl_type=loader)
     model = bias(len(dls.classes["user"]), len(dls.classes["item"]))
     return quietly(Learner(dls, model, loss_func=MSELossFlat(), wd=0.1), 5, 5e-3)
 
@@ -157,12 +167,12 @@ def one_size(n: int, bs: int) -> dict:
     }
 
 
-def sweeps_of_size(n: int, n_factors: int) -> dict:
+def sweeps_of_size(n: int, n_factors: int, device="cpu") -> dict:
     """Seconds of one sweep over all n ratings, and memory."""
     ratings = synthetic(n, *SIZES[n])
     table_mb, seconds = peak_mb(), []
     for n_samples in (1, 4):  # what comes before and after the sweeps is in both
-        model = BayesianMF(n_factors, n_samples=n_samples, burn_in=0, progress=False)
+        model = BayesianMF(n_factors, n_samples=n_samples, burn_in=0, device=device, progress=False)
         seconds.append(timed(partial(model.fit, ratings))[1])
     (once, once_cpu), (four, four_cpu) = seconds
     return {

@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 _MODULE = {
     "load_movielens": "movielens",
     "Ratings": "ratings",
-    "Vocabulary": "ratings",
+    "Vocabulary": "vocabulary",
     "Split": "splits",
     "random_split": "splits",
     "temporal_split": "splits",

@@ -34,8 +34,8 @@ class MeanBaseline:
     item_offset_: np.ndarray
 
     def __init__(self, by: tuple[str, ...] = ("user", "item")):
-        if set(by) - {"user", "item"}:
-            raise ValueError(f"by={by!r}: choose from 'user' and 'item'.")
+        if not isinstance(by, tuple | list) or any(one not in ("user", "item") for one in by):
+            raise ValueError(f"by={by!r}: choose from 'user' and 'item', in a tuple such as ('user',).")
         self.by = tuple(by)
 
     def fit(self, train: Ratings) -> MeanBaseline:

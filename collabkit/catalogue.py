@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Set
 from difflib import get_close_matches
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from collabkit.checks import rated, whole
 from collabkit.ratings import Ratings
+from collabkit.vocabulary import as_ids, flat, is_text
 
 ARTICLES = "a an das der det die el en het il l' la las le les lo los the un una une"
 _LAST = re.compile(rf"([^()]+), ({ARTICLES.replace(' ', '|')})(?= *[()]| *$)")  # "matrix, the"
@@ -27,7 +28,7 @@ class Catalogue:
     """
 
     def __init__(self, ratings: Ratings):
-        self.ratings = ratings
+        self.ratings = rated(ratings)
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -40,28 +41,40 @@ class Catalogue:
     def codes(self, ids) -> np.ndarray:
         """Codes ``(n,)`` of one id or many.
 
-        Raises: ``KeyError`` for an unknown one, with titles close to it where it is text.
+        Raises: ``KeyError`` for an unknown one, with titles close to it where it is text; ``TypeError`` and
+        ``ValueError`` as :meth:`collabkit.Vocabulary.index` has them.
         """
-        ids = as_ids(ids)
-        codes, known = self.ratings.items.index(ids, missing="unknown")
-        if known.all():
-            return codes
-        unknown = ids[~known].tolist()[0]
-        near = self.search(unknown, 3) if isinstance(unknown, str) and unknown else np.empty(0, dtype="int64")
-        like = self.ratings.items.ids[:1].tolist()[0]
+        vocabulary, values = self.ratings.items, flat(ids, "item")
+        like = vocabulary.ids[:1].tolist()[0]
         cure = f"no item has that id; they look like {like!r}. Find one with search('part of a title')."
+        wrong = [] if is_text(vocabulary.ids) else [one for one in values if _is_title(one)]
+        if not wrong:
+            codes, known = vocabulary.index(values, missing="unknown")
+            if known.all():
+                return codes
+            wrong = as_ids(values)[~known].tolist()
+        near = self.search(wrong[0], 3) if isinstance(wrong[0], str) and wrong[0] else np.empty(0, dtype="int64")
         if len(near):
             found = self.table(near)
             named = ", ".join(f"{id!r} for {label!r}" for id, label in zip(found["item"], found["label"], strict=True))
             cure = f"ids are asked for, not titles. Perhaps {named}."
-        raise KeyError(f"unknown item {unknown!r} ({(~known).sum()} of {len(ids)} asked for): {cure}")
+        raise KeyError(f"unknown item {wrong[0]!r} ({len(wrong)} of {len(values)} asked for): {cure}")
+
+    def code(self, id) -> int:
+        """The code of one id; errors as in :meth:`codes`, and ``ValueError`` for more than one."""
+        codes = self.codes(id)
+        if len(codes) != 1:
+            raise ValueError(f"{len(codes)} items where one is asked for: ask for each by itself.")
+        return int(codes[0])
 
     def search(self, text: str, n: int) -> np.ndarray:
         """Codes ``(up to n,)`` of the items with this text in their label; of those spelt most like it when none has.
 
         Items of just this title come first, then the most rated. Every label has the empty text in it.
         """
-        typed = fold(text)
+        if not isinstance(text, str):
+            raise TypeError(f"{text!r} is a {type(text).__name__}: search for a part of a title, which is text.")
+        n, typed = whole("n", n, at_least=1), fold(text)
         names = list(zip(self._filed, self._spoken, strict=True))
         found = self._most_rated_first(np.flatnonzero([typed in filed or typed in spoken for filed, spoken in names]))
         just_this = [any(typed in (name, _without_year(name)) for name in names[code]) for code in found]
@@ -89,15 +102,15 @@ class Catalogue:
         return [_LAST.sub(r"\2 \1", label) for label in self._filed]
 
 
-def as_ids(ids) -> np.ndarray:
-    """One id, or any collection of them, as an array ``(n,)``."""
-    return np.atleast_1d(np.asarray(list(ids) if isinstance(ids, (Set, Mapping, Iterator)) else ids))
-
-
 def fold(text: str) -> str:
     """Text as it is compared: without accents, capitals, and spaces around it."""
     bare = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     return bare.casefold().strip()
+
+
+def _is_title(one) -> bool:
+    """Whether it is text, and no number written as text."""
+    return isinstance(one, str) and not one.strip().removeprefix("-").isdecimal()
 
 
 def _without_year(name: str) -> str:

@@ -31,7 +31,7 @@ def whole(name: str, value, at_least: float = -INF, at_most: float = INF) -> int
 def number(
     name: str, value, above: float = -INF, at_least: float = -INF, below: float = INF, at_most: float = INF
 ) -> float:
-    """The value as a ``float``, always finite, from any type that :func:`whole` takes."""
+    """The value as a ``float``, always finite, from any type that ``whole`` takes."""
     bounds = {"above": above, "at_least": at_least, "below": below, "at_most": at_most}
     return float(_checked(name, value, "a finite number", lambda n: True, **bounds))
 
@@ -60,6 +60,11 @@ def interval(name: str, value) -> tuple[float, float] | None:
     if not lo < hi:
         raise ValueError(f"{name}=({lo:g}, {hi:g}): the first number has to be less than the second.")
     return lo, hi
+
+
+def is_number(value) -> bool:
+    """Whether it is one number, NaN included. True is none, nor is a span of time, which NumPy counts as one."""
+    return isinstance(value, Real) and not isinstance(value, bool | np.timedelta64)
 
 
 def rated(ratings, name: str = "ratings") -> Ratings:
@@ -135,8 +140,7 @@ def _checked(name: str, value, what: str, fits, above=-INF, at_least=-INF, below
     plain = value
     if getattr(value, "ndim", None) == 0 and getattr(value.dtype, "kind", "") not in ("m", "M"):
         plain = value.item()  # not of dates: those in nanoseconds would come back as whole numbers
-    is_number = isinstance(plain, Real) and not isinstance(plain, bool | np.timedelta64)
-    if not is_number:
+    if not is_number(plain):
         raise TypeError(f"{name}={_short(value)} is a {type(value).__name__}: {cure}")
     finite = abs(plain) <= sys.float_info.max  # which NaN is not, nor a whole number too large for a float
     if not (finite and fits(plain) and above < plain < below and at_least <= plain <= at_most):

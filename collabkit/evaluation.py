@@ -9,10 +9,11 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from collabkit.metrics import mae, rmse
+from collabkit.checks import number, whole
+from collabkit.metrics import as_numbers, mae, rmse
 from collabkit.ranking import average_precision_at_k, coverage, ndcg_at_k, popularity_lift, recall_at_k
 from collabkit.ratings import Ratings
-from collabkit.splits import Split, k_fold
+from collabkit.splits import Split, k_fold, part_of
 
 
 class Predictor(Protocol):
@@ -38,11 +39,17 @@ def evaluate(model: Predictor, split: Split, part: str = "valid") -> dict[str, f
 
     Returns: ``rmse`` and ``mae`` over all rows; ``rmse_warm`` over the rows whose user and item were trained on, NaN
     when there are none; ``n`` rows; ``cold``, the share of rows with an unseen user or item.
-    Raises: ``ValueError`` when the predictor returns another number of values than rows, or a NaN.
+    Raises: ``ValueError`` when the predictor returns another number of values than rows, or a NaN; ``TypeError`` for
+        what is no predictor, or no split.
     """
-    rows = _part(split, part)
+    rows = part_of(split, part)
+    if not callable(getattr(model, "predict", None)):
+        raise TypeError(
+            f"{type(model).__name__} has no predict(users, items): pass a fitted model, or a trained module as "
+            "Recommender(module, split.train)."
+        )
     frame, cold = rows.frame, split.cold(part)
-    stars = np.asarray(model.predict(frame["user"].to_numpy(), frame["item"].to_numpy())).ravel()
+    stars = as_numbers("the prediction", model.predict(frame["user"].to_numpy(), frame["item"].to_numpy()))
     errors = {"rmse": rmse(rows.rating, stars), "mae": mae(rows.rating, stars)}
     warm = rmse(rows.rating[~cold], stars[~cold]) if not cold.all() else float("nan")
     return errors | {"rmse_warm": warm, "n": len(rows), "cold": float(cold.mean())}
@@ -68,7 +75,11 @@ def evaluate_ranking(
     judged, and ``cold_users``, how many of them have no training rating.
     Raises: ``ValueError`` when nothing in this part is relevant, or when a judged user gets no list.
     """
-    rows = _part(split, part)
+    rows, k, relevant = part_of(split, part), whole("k", k, at_least=1), number("relevant", relevant)
+    if not callable(getattr(recommender, "recommend", None)):
+        raise TypeError(
+            f"{type(recommender).__name__} has no recommend(user, k): pass a Recommender(model, split.train)."
+        )
     liked = rows.take(rows.rating >= relevant)
     if not len(liked):
         raise ValueError(f"no rating of the {part!r} part reaches {relevant} stars: nobody can be judged.")
@@ -95,13 +106,6 @@ def evaluate_ranking(
     }
 
 
-def _part(split: Split, part: str) -> Ratings:
-    rows = getattr(split, part)
-    if rows is None:
-        raise ValueError(f"this split has no {part!r} part.")
-    return rows
-
-
 def cross_validate(make: Callable[[], Fittable], ratings: Ratings, k: int = 5, seed: int = 0) -> pd.DataFrame:
     """Fit and evaluate a fresh model on each of k folds.
 
@@ -112,10 +116,12 @@ def cross_validate(make: Callable[[], Fittable], ratings: Ratings, k: int = 5, s
     Returns: one row a fold, the columns of :func:`evaluate` and ``seconds`` of the fit. Its ``.mean()`` and ``.std()``
     are what to report; to compare two models, take the differences fold by fold first.
     """
+    if not callable(make):
+        raise TypeError(f"make is a {type(make).__name__}: pass what builds a model, such as lambda: MeanBaseline().")
     rows = []
     for split in k_fold(ratings, k=k, seed=seed):
         start = time.perf_counter()
         model = make().fit(split.train)
         seconds = time.perf_counter() - start
         rows.append(evaluate(model, split) | {"seconds": seconds})
-    return pd.DataFrame(rows, index=pd.RangeIndex(k, name="fold"))
+    return pd.DataFrame(rows, index=pd.RangeIndex(len(rows), name="fold"))

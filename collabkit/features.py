@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 
+from collabkit.checks import rated, whole
 from collabkit.ratings import Ratings
 
 
@@ -19,7 +20,7 @@ def film_features(ratings: Ratings, years: int = 3) -> pd.DataFrame:
     These are known before anybody rates, so they are the same for every split of one table. A table without genres and
     years gives no columns.
     """
-    films = ratings.films
+    films, years = rated(ratings).films, whole("years", years, at_least=1, at_most=10_000)
     genres = films["genres"].fillna("").str.replace("(no genres listed)", "", regex=False).str.get_dummies("|")
     first = (films["year"] // years * years).astype("Int16")
     bins = pd.get_dummies(first)
@@ -31,7 +32,7 @@ def film_features(ratings: Ratings, years: int = 3) -> pd.DataFrame:
 
 def popularity(train: Ratings) -> pd.DataFrame:
     r"""One column ``(I, 1)``: :math:`\log(1 + n_i)` of a film's number of training ratings, less its mean."""
-    count = np.log1p(np.bincount(train.item, minlength=train.n_items))
+    count = np.log1p(np.bincount(rated(train, "train").item, minlength=train.n_items))
     return pd.DataFrame({"popularity": (count - count.mean()).astype("float32")}, index=_ids(train))
 
 
@@ -50,7 +51,7 @@ def who_rated(train: Ratings, n_features: int = 32) -> pd.DataFrame:
     A film that nobody rated has zeros. Source: the idea that who rated what is information is that of
     :cite:t:`koren2008factorization`.
     """
-    shape = (train.n_users, train.n_items)
+    n_features, shape = whole("n_features", n_features, at_least=0), (rated(train, "train").n_users, train.n_items)
     n_users, n_items = (np.bincount(code, minlength=n) for code, n in zip((train.user, train.item), shape, strict=True))
     scaled = 1 / np.sqrt(n_users[train.user] * n_items[train.item])
     matrix = csr_matrix((scaled, (train.user, train.item)), shape)
@@ -68,6 +69,9 @@ def with_ones(features, n: int, what: str) -> np.ndarray:
     """``[1, features]`` ``(n, 1 + F)`` of the users or items, checked; ``None`` stands for no features."""
     if features is None:
         return np.ones((n, 1), dtype="float32")
+    kinds = features.dtypes if isinstance(features, pd.DataFrame) else [getattr(features, "dtype", np.dtype("float32"))]
+    if wrong := [str(kind) for kind in kinds if getattr(kind, "kind", "f") not in "biuf"]:
+        raise TypeError(f"{what}_features has values of type {', '.join(sorted(set(wrong)))}: turn them into numbers.")
     if isinstance(features, pd.DataFrame):
         features = features.to_numpy("float32", na_value=np.nan)  # pandas has a missing value of its own
     features = np.asarray(features, dtype="float32")

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from collabkit.checks import flag, rated, whole
 from collabkit.ratings import Ratings
+from collabkit.vocabulary import as_ids
 
 
 def table(model: nn.Module, name: str) -> np.ndarray:
@@ -27,8 +29,8 @@ def table(model: nn.Module, name: str) -> np.ndarray:
 
 def most_rated(ratings: Ratings, n: int) -> np.ndarray:
     """Item codes of the n items with the most ratings, most rated first; ties in the order of the codes ``(n,)``."""
-    counts = np.bincount(ratings.item, minlength=ratings.n_items)
-    return np.argsort(-counts, kind="stable")[:n]
+    counts = np.bincount(rated(ratings).item, minlength=ratings.n_items)
+    return np.argsort(-counts, kind="stable")[: whole("n", n, at_least=1)]
 
 
 def item_biases(model: nn.Module, ratings: Ratings, fold: bool = False) -> pd.DataFrame:
@@ -43,8 +45,8 @@ def item_biases(model: nn.Module, ratings: Ratings, fold: bool = False) -> pd.Da
     Returns: columns ``item, label, bias, mean, ratings``, indexed by item code. The bias is in the model's own score,
     before any sigmoid; ``mean`` is in stars, NaN for an item without training ratings.
     """
-    bias = table(model, "item_bias")[:, 0]  # (I,)
-    if fold:
+    bias = _of_items(model, "item_bias", ratings)[:, 0]  # (I,)
+    if flag("fold", fold):
         bias = bias + table(model, "item_factors") @ table(model, "user_factors").mean(axis=0)
     counts = np.bincount(ratings.item, minlength=ratings.n_items)
     sums = np.bincount(ratings.item, weights=ratings.rating, minlength=ratings.n_items)
@@ -67,10 +69,12 @@ def item_components(model: nn.Module, ratings: Ratings, codes: np.ndarray, n: in
     """
     from sklearn.decomposition import PCA
 
-    pca = PCA(n_components=n, svd_solver="full")
-    scores = pca.fit_transform(table(model, "item_factors")[codes])  # (items, n)
-    scores *= np.sign(scores[np.abs(scores).argmax(axis=0), np.arange(n)])
-    found = pd.DataFrame(scores, index=codes, columns=[f"pc{i + 1}" for i in range(n)])
+    codes = _item_codes(codes, ratings)
+    factors = _of_items(model, "item_factors", ratings)[codes]  # (items, K)
+    pca = PCA(n_components=whole("n", n, at_least=1, at_most=min(factors.shape)), svd_solver="full")
+    scores = pca.fit_transform(factors)  # (items, n)
+    scores *= np.sign(scores[np.abs(scores).argmax(axis=0), np.arange(scores.shape[1])])
+    found = pd.DataFrame(scores, index=codes, columns=[f"pc{i + 1}" for i in range(scores.shape[1])])
     found.insert(0, "label", ratings.labels[codes])
     found.insert(0, "item", ratings.items.ids[codes])
     found.attrs["explained"] = tuple(pca.explained_variance_ratio_.tolist())
@@ -87,12 +91,15 @@ def similar_items(
         codes: items to choose from, by code; all of them unless told.
 
     Returns: columns ``item, label, similarity``, most similar first, without the item itself.
-    Raises: ``KeyError`` for an unknown id.
+    Raises: ``KeyError`` for an unknown id; ``ValueError`` for more than one.
     """
-    code = ratings.items.index(item)[0]
-    codes = np.arange(ratings.n_items) if codes is None else np.asarray(codes)
+    k, wanted = whole("k", k, at_least=1), rated(ratings).items.index(item)
+    if len(wanted) != 1:
+        raise ValueError(f"{len(wanted)} items where one is asked for: ask for each by itself.")
+    code = wanted[0]
+    codes = np.arange(ratings.n_items) if codes is None else _item_codes(codes, ratings)
     codes = codes[codes != code]
-    factors = table(model, "item_factors")
+    factors = _of_items(model, "item_factors", ratings)
     unit = factors / np.maximum(np.linalg.norm(factors, axis=1, keepdims=True), 1e-12)  # (I, K)
     similarity = unit[codes] @ unit[code]  # (items,)
     best = np.argsort(-similarity, kind="stable")[:k]
@@ -111,9 +118,31 @@ def mean_overlap(lists: Iterable[Iterable]) -> float:
     Args:
         lists: one list of k ids a model, e.g. its twenty lowest biases; the order within a list does not matter.
 
-    Raises: ``ValueError`` for fewer than two lists.
+    Raises: ``ValueError`` for fewer than two lists and for an empty one; ``TypeError`` for ids of two kinds.
     """
-    sets = [set(one) for one in lists]
-    if len(sets) < 2:
-        raise ValueError("an overlap needs at least two lists.")
+    sets = [set(as_ids(one).tolist()) for one in lists]
+    if len(sets) < 2 or not all(sets):
+        raise ValueError("an overlap needs at least two lists, and an id in each.")
+    as_ids(next(iter(one)) for one in sets)  # text and numbers would never be equal
     return float(np.mean([len(a & b) / max(len(a), len(b)) for a, b in combinations(sets, 2)]))
+
+
+def _of_items(model: nn.Module, name: str, ratings: Ratings) -> np.ndarray:
+    """A table of a model with a row for each item of these ratings."""
+    found = table(model, name)
+    if len(found) != rated(ratings).n_items:
+        raise ValueError(
+            f"{name} has {len(found):,} rows, these ratings {ratings.n_items:,} items: pass those it was trained on."
+        )
+    return found
+
+
+def _item_codes(codes, ratings: Ratings) -> np.ndarray:
+    """Codes ``(n,)``, each of an item of these ratings: a negative one would count from the end."""
+    codes = as_ids(codes, "item")
+    if not len(codes) or codes.dtype.kind != "i" or codes.min() < 0 or codes.max() >= rated(ratings).n_items:
+        raise ValueError(
+            f"codes have to be whole numbers from 0 to {ratings.n_items - 1:,}, at least one of them: "
+            "ratings.items.index(ids) turns ids into them."
+        )
+    return codes

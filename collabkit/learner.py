@@ -86,13 +86,20 @@ class RatingLearner(Learner):
 
     _redrawn = 0.0
 
-    def fit(self, n_epoch, lr=None, wd=None, **kwargs):
+    def fit(self, n_epoch, lr=None, wd=None, *args, **kwargs):
         """fastai's ``fit``: epochs at one rate."""
-        super().fit(checks.whole("n_epoch", n_epoch, at_least=1), rate("lr", lr), decay(wd), **kwargs)
+        super().fit(checks.whole("n_epoch", n_epoch, at_least=1), rate("lr", lr), decay(wd), *args, **kwargs)
 
-    def fit_one_cycle(self, n_epoch, lr_max=None, **kwargs):
+    def fit_one_cycle(self, n_epoch, lr_max=None, *args, **kwargs):
         """fastai's ``fit_one_cycle``: epochs in which the rate rises to ``lr_max`` and falls to nothing."""
-        super().fit_one_cycle(n_epoch, rate("lr_max", lr_max), **kwargs)
+        super().fit_one_cycle(n_epoch, rate("lr_max", lr_max), *args, **kwargs)
+
+    def export(self, *args, **kwargs):
+        """fastai's ``export``, without what the last batches have left: ratings in the metrics, errors in the loss."""
+        for metric in self.metrics:
+            metric.reset()
+        self.loss_grad = None  # one number, in front of the squared errors that it is the mean of
+        super().export(*args, **kwargs)
 
     def __call__(self, event_name: str):
         if event_name not in IN_A_BATCH:
@@ -212,7 +219,8 @@ class SmoothLoss(AvgSmoothLoss):
         self.count, self.val = 0, None
 
     def accumulate(self, learn):
-        loss = learn.loss.detach().mean()
+        loss = learn.loss.detach()
+        loss = loss.mean() if loss.dim() else loss
         self.count += 1
         self.val = torch.lerp(loss, torch.zeros_like(loss) if self.val is None else self.val, self.beta)
         self.smooth = self.val / (1 - self.beta**self.count)

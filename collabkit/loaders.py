@@ -73,9 +73,12 @@ class RatingsDataset:
 
     def new_empty(self) -> RatingsDataset:
         """The vocabularies without the rows: what fastai's ``export`` keeps."""
-        none = slice(0, 0)
+        none = torch.arange(0)  # picked by index and so copied: a slice would keep, and pickle, all the rows behind it
         return RatingsDataset(
-            self.x[none], None if self.y is None else self.y[none], self.cold[none], self.ratings.take(none)
+            self.x[none],
+            None if self.y is None else self.y[none],
+            self.cold[none],
+            self.ratings.take(none.numpy()),
         )
 
     def to(self, device) -> RatingsDataset:
@@ -155,7 +158,7 @@ class RatingsLoader(DataLoader):
     def one_batch(self) -> tuple[Tensor, ...]:
         state = self.generator.get_state()
         try:
-            return super().one_batch()
+            return tuple(column.clone() for column in super().one_batch())  # not views of all the rows gathered
         finally:
             self.generator.set_state(state)
 

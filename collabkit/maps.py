@@ -11,6 +11,8 @@ from importlib.resources import files
 import numpy as np
 from matplotlib.axes import Axes
 
+from collabkit.checks import number, whole
+from collabkit.metrics import as_numbers
 from collabkit.plots import BLUE, GREY, axes_or_new
 
 ARTICLE = "The|An?|L[ae]s?|El|Il|De[rn]|Das|Une?"
@@ -23,6 +25,9 @@ def short_name(label: str, width: int = 26) -> str:
     Year and other titles in brackets go, the article moves to the front. What is still longer than ``width`` letters
     loses the article, then the name of its series (``"Two Towers"``), and is at last cut after a whole word.
     """
+    if not isinstance(label, str):
+        raise TypeError(f"{label!r} is a {type(label).__name__}: a label is text.")
+    width = whole("width", width, at_least=2)
     name = re.sub(r"\s+\([^()]*\)", "", label)
     moved = re.sub(rf"^([^:]*), ({ARTICLE})$", r"\2 \1", name)
     bare = re.sub(rf", (?:{ARTICLE})\b", "", name)
@@ -43,7 +48,8 @@ def spread_out(x, y, n: int, apart: float = 0.3) -> np.ndarray:
 
     Returns: positions in x and y, at most n of them.
     """
-    points = np.column_stack([x, y]).astype("float64")  # (m, 2)
+    points = np.column_stack(_coordinates(x, y))  # (m, 2)
+    n, apart = whole("n", n, at_least=1), number("apart", apart, at_least=0)
     points /= np.maximum(points.std(axis=0), 1e-12)
     named: list[int] = []
     for position, point in enumerate(points):
@@ -67,7 +73,8 @@ def labelled_map(x, y, labels, ax: Axes | None = None, size: float = 11) -> Axes
     Give it a portrait figure about five inches wide: a phone then hardly has to shrink it. The axes have no numbers,
     since the units of a component mean nothing.
     """
-    x, y = np.asarray(x, "float64"), np.asarray(y, "float64")
+    x, y = _coordinates(x, y, labels)
+    size = number("size", size, above=0)
     ax = axes_or_new(ax)
     ax.scatter(x, y, s=18, color=BLUE, zorder=3)
     ax.margins(0.15, 0.04)
@@ -153,6 +160,17 @@ def _within(points: np.ndarray, boxes: np.ndarray, margin: float) -> np.ndarray:
     return np.all((points > boxes[..., :2] - margin) & (points < boxes[..., 2:] + margin), axis=-1)
 
 
+def _coordinates(x, y, labels=None) -> tuple[np.ndarray, np.ndarray]:
+    """x and y in float64, checked: finite, at least one, and as many of each as of the labels."""
+    x, y = as_numbers("x", x), as_numbers("y", y)
+    n_labels = len(x) if labels is None else len(labels)
+    if not len(x) == len(y) == n_labels:
+        raise ValueError(f"{len(x)} x, {len(y)} y and {n_labels} labels: a map needs one of each for every point.")
+    if not len(x) or not np.isfinite([x, y]).all():
+        raise ValueError("a map needs at least one point, and coordinates that are finite numbers.")
+    return x, y
+
+
 class InteractiveMap:
     """A map to explore in the page: point at a film to read its name, or search for one.
 
@@ -166,14 +184,10 @@ class InteractiveMap:
     """
 
     def __init__(self, x, y, labels, x_name: str = "component 1", y_name: str = "component 3"):
-        if not len(x) == len(y) == len(labels):
-            raise ValueError(
-                f"{len(x)} x, {len(y)} y and {len(labels)} labels: a map needs one of each for every point."
-            )
-        points = [[round(float(a), 4), round(float(b), 4), str(name)] for a, b, name in zip(x, y, labels, strict=True)]
-        if not points or not np.isfinite(np.array([*x, *y], dtype="float64")).all():
-            raise ValueError("a map needs at least one point, and coordinates that are finite numbers.")
-        self.data = json.dumps({"points": points, "x": x_name, "y": y_name}, ensure_ascii=False)
+        x, y = _coordinates(x, y, labels)
+        places = np.column_stack([x, y]).round(4).tolist()
+        points = [[*place, str(name)] for place, name in zip(places, labels, strict=True)]
+        self.data = json.dumps({"points": points, "x": str(x_name), "y": str(y_name)}, ensure_ascii=False)
 
     def _repr_html_(self) -> str:
         # "<" would end the script element it stands in, so it travels as an escape that JSON reads back

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from collabkit.checks import is_number
+
 
 def rmse(actual, predicted) -> float:
     r"""Root mean squared error, :math:`\sqrt{\frac1n \sum (r - \hat r)^2}`, in stars.
@@ -11,7 +13,7 @@ def rmse(actual, predicted) -> float:
     Args:
         actual, predicted: stars, arrays or tensors of the same number of elements; ``(n,)`` and ``(n, 1)`` mix safely.
 
-    Raises: ``ValueError`` when they differ in length, are empty, or hold a NaN.
+    Raises: ``ValueError`` when they differ in length, are empty, or hold a NaN; ``TypeError`` for what is no numbers.
     """
     return float(np.sqrt(np.mean(np.square(_residuals(actual, predicted)))))
 
@@ -21,9 +23,26 @@ def mae(actual, predicted) -> float:
     return float(np.mean(np.abs(_residuals(actual, predicted))))
 
 
+def as_numbers(name: str, values) -> np.ndarray:
+    """Numbers in float64, flat, of an array, list, Series or tensor, whatever device holds it; missing ones as NaN."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        values = (values if values.is_complex() else values.double()).numpy()
+    if hasattr(values, "to_numpy"):
+        values = (
+            values.to_numpy(dtype=object) if values.dtype.kind not in "biufcmM" else values.to_numpy(na_value=np.nan)
+        )
+    values = np.asarray(values)
+    if values.dtype == object and all(one is None or is_number(one) for one in values.flat):
+        values = values.astype("float64")
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has values of type {values.dtype}: an error is measured between numbers.")
+    return values.astype("float64").ravel()
+
+
 def _residuals(actual, predicted) -> np.ndarray:
     """float64 differences ``(n,)``: flat on both sides, since ``(n,) - (n, 1)`` would make an ``(n, n)`` table."""
-    actual, predicted = (np.asarray(values, dtype="float64").ravel() for values in (actual, predicted))
+    actual, predicted = as_numbers("actual", actual), as_numbers("predicted", predicted)
     if len(actual) != len(predicted):
         raise ValueError(f"{len(actual)} ratings but {len(predicted)} predictions: they must match row by row.")
     if len(actual) == 0:

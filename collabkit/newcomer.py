@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from collabkit.catalogue import Catalogue
+from collabkit.checks import number, whole
 from collabkit.fold_in import FoldIn
 from collabkit.ratings import Ratings, Vocabulary
 
@@ -71,8 +72,8 @@ class NewUser(Newcomer):
         this user's: the baseline and *all* contributions add up to them.
         Raises: ``KeyError`` for an unknown film.
         """
-        contribution, baseline, stars = self.fold.explain(self.codes, self.given, self.catalogue.codes(item)[0])
-        order = np.argsort(-np.abs(contribution), kind="stable")[: None if n is None else at_least_one(n)]
+        contribution, baseline, stars = self.fold.explain(self.codes, self.given, self.catalogue.code(item))
+        order = np.argsort(-np.abs(contribution), kind="stable")[: None if n is None else at_least_one(n, "n")]
         why = self.catalogue.table(self.codes[order], stars=self.given[order], contribution=contribution[order])
         why.attrs |= {"baseline": baseline, "stars": stars}
         return why
@@ -84,11 +85,9 @@ def code_or_last(vocabulary: Vocabulary, ids) -> np.ndarray:
     return np.where(known, codes, len(vocabulary))
 
 
-def at_least_one(k) -> int:
+def at_least_one(k, name: str = "k") -> int:
     """k itself, when something can be asked for so many of."""
-    if k != int(k) or k < 1:
-        raise ValueError(f"{k!r}: ask for a whole number of at least 1.")
-    return int(k)
+    return whole(name, k, at_least=1)
 
 
 def checked_stars(stars: Mapping, ratings: Ratings) -> np.ndarray:
@@ -96,10 +95,17 @@ def checked_stars(stars: Mapping, ratings: Ratings) -> np.ndarray:
 
     Raises: ``ValueError`` for one that is missing, not a number, or off the scale.
     """
-    lo, hi = ratings.scale or (ratings.rating.min(), ratings.rating.max())
-    numbers = pd.to_numeric(pd.Series(stars.values(), dtype="object"), errors="coerce").to_numpy("float64")
-    for (id, given), number in zip(stars.items(), numbers, strict=True):
-        if not lo <= number <= hi:
+    ends = ratings.scale or (ratings.rating.min(), ratings.rating.max())
+    lo, hi = (np.float32(end) for end in ends)  # as the ratings themselves
+    numbers = np.empty(len(stars))
+    for place, (id, given) in enumerate(stars.items()):
+        try:
+            numbers[place] = number("stars", given)
+            with np.errstate(over="ignore"):
+                within = bool(lo <= np.float32(numbers[place]) <= hi)
+        except (TypeError, ValueError):
+            within = False
+        if not within:
             raise ValueError(
                 f"{given!r} for {id!r} is not a number of stars from {lo:g} to {hi:g}, the scale trained on."
             )

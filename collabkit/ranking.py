@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from collabkit.checks import number, rated, whole
 from collabkit.ratings import Ratings
 
 
@@ -24,6 +25,7 @@ def recall_at_k(ranked, relevant, k: int = 10) -> float:
     Raises: ``ValueError`` for an item that is ranked twice, when nothing is relevant (the measure is undefined: leave
     that user out), for a gain that is negative or not finite, and for k below 1.
     """
+    k = whole("k", k, at_least=1)
     found, ideal = _gains(ranked, relevant, k)
     return np.count_nonzero(found) / len(ideal)
 
@@ -39,6 +41,7 @@ def average_precision_at_k(ranked, relevant, k: int = 10) -> float:
 
     Source: :cite:t:`manning2008introduction`.
     """
+    k = whole("k", k, at_least=1)
     found, ideal = _gains(ranked, relevant, k)
     hit = found > 0
     precision = np.cumsum(hit) / np.arange(1, len(hit) + 1)  # (places,)
@@ -60,6 +63,7 @@ def ndcg_at_k(ranked, relevant, k: int = 10) -> float:
 
     Source: :cite:t:`jarvelin2002cumulated`.
     """
+    k = whole("k", k, at_least=1)
     found, ideal = _gains(ranked, relevant, k)
     return float(_dcg(found) / _dcg(ideal[:k]))
 
@@ -74,7 +78,8 @@ def coverage(lists: pd.DataFrame, train: Ratings) -> float:
     Raises: ``KeyError`` for an item that is not in the catalogue.
     Source: :cite:t:`ge2010beyond`, who call it catalogue coverage.
     """
-    return len(np.unique(train.items.index(lists["item"]))) / train.n_items
+    rated(train, "train")
+    return len(np.unique(train.items.index(_column(lists, "item")))) / train.n_items
 
 
 def popularity_lift(lists: pd.DataFrame, train: Ratings) -> float:
@@ -94,37 +99,46 @@ def popularity_lift(lists: pd.DataFrame, train: Ratings) -> float:
     Returns: the lift; NaN when no user has a training rating.
     Source: :cite:t:`abdollahpouri2019unfairness`, who write it ΔGAP.
     """
+    rated(train, "train")
     popularity = np.bincount(train.item, minlength=train.n_items)
     has_rated = np.bincount(train.user, minlength=train.n_users)
-    user, item = train.users.index(lists["user"]), train.items.index(lists["item"])
+    user, item = train.users.index(_column(lists, "user")), train.items.index(_column(lists, "item"))
     asked = np.bincount(user, minlength=train.n_users)
     both = (has_rated > 0) & (asked > 0)
     if not both.any():
         return float("nan")
     listed = np.bincount(user, weights=popularity[item], minlength=train.n_users)[both] / asked[both]
-    rated = np.bincount(train.user, weights=popularity[train.item], minlength=train.n_users)[both] / has_rated[both]
-    return float(listed.mean() / rated.mean() - 1)
+    own = np.bincount(train.user, weights=popularity[train.item], minlength=train.n_users)[both] / has_rated[both]
+    return float(listed.mean() / own.mean() - 1)
 
 
 def _gains(ranked, relevant, k: int) -> tuple[np.ndarray, np.ndarray]:
     """What stands in the first k places, as gains ``(places,)``, and all gains there are, highest first ``(n,)``."""
-    if k < 1:
-        raise ValueError(f"k={k}: a list needs at least one place.")
     ranked = _ids(ranked)
     if len(set(ranked)) < len(ranked):
         raise ValueError("an item stands in the list more than once: keep the first place of each.")
     gains = relevant if isinstance(relevant, Mapping) else dict.fromkeys(_ids(relevant), 1.0)
-    values = np.array(list(gains.values()), dtype="float64")
-    if not (np.isfinite(values) & (values >= 0)).all():
-        raise ValueError(f"gains must be finite and not negative: these go from {values.min()} to {values.max()}.")
+    if len({isinstance(id, str) for id in (*ranked, *gains)}) > 1:
+        raise TypeError("some of these ids are text and some are not, so none would be found: make them of one kind.")
+    values = np.array([number(f"gain of {id!r}", gain, at_least=0) for id, gain in gains.items()])
     if not values.any():
         raise ValueError("no item is relevant, so there is nothing to find and no measure: leave this user out.")
     found = np.array([gains.get(item, 0.0) for item in ranked[:k]], dtype="float64")
     return found, np.sort(values[values > 0])[::-1]
 
 
+def _column(lists: pd.DataFrame, name: str) -> pd.Series:
+    if not isinstance(lists, pd.DataFrame) or name not in lists:
+        raise TypeError(
+            f"lists has to be a DataFrame with a column {name!r}, as recommend() of several users returns it."
+        )
+    return lists[name]
+
+
 def _ids(ids) -> list:
     """Plain Python ids, from a list, set, array, Series or tensor: elements of a tensor would never be equal."""
+    if isinstance(ids, str):
+        raise TypeError(f"{ids!r} is one text: pass a list of ids.")
     return ids.tolist() if hasattr(ids, "tolist") else list(ids)
 
 

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 
 from collabkit.atomic import write_together
+from collabkit.checks import whole
 from collabkit.fold_in import dot_product_tables
 from collabkit.interpret import most_rated
 from collabkit.models import DotProductBias
-from collabkit.newcomer import at_least_one
-from collabkit.ratings import Ratings, Vocabulary
+from collabkit.ratings import Ratings
 from collabkit.recommender import Recommender
+from collabkit.vocabulary import Vocabulary, is_text
 
 FACTORS = 16  # at most
 BYTES = 1_000_000  # at most
@@ -79,6 +80,12 @@ class RatePage:
     """
 
     def __init__(self, recommender: Recommender, n_films: int = 1500):
+        if not isinstance(recommender, Recommender):
+            kind = type(recommender).__name__
+            raise TypeError(
+                f"recommender is a {kind}: pass Recommender(model, ratings), which knows the films as well."
+            )
+        n_films = whole("n_films", n_films, at_least=1)
         self.recommender = in_half_precision(recommender)
         ratings, fold = recommender.ratings, self.recommender.fold_in({}).fold
         if (n_factors := len(fold.mean) - 1) > FACTORS:
@@ -87,7 +94,7 @@ class RatePage:
                 f"with n_factors={FACTORS}."
             )
         counts = np.bincount(ratings.item, minlength=ratings.n_items)
-        codes = np.sort(most_rated(ratings, min(at_least_one(n_films), int(np.count_nonzero(counts)))))
+        codes = np.sort(most_rated(ratings, min(n_films, int(np.count_nonzero(counts)))))
         self.items = ratings.items.ids[codes]
         self.user = someone_new(ratings.users)
         self.data = json.dumps(
@@ -123,6 +130,8 @@ class RatePage:
         Raises: ``FileNotFoundError`` for a folder that is not there.
         """
         path = Path(path)
+        if not isinstance(terms, str):
+            raise TypeError(f"terms is a {type(terms).__name__}: write them as text.")
         if not path.parent.is_dir():
             raise FileNotFoundError(f"no folder {path.parent}: make it first.")
         document = DOCUMENT.replace("{{terms}}", escape(terms)).replace("{{page}}", self._html(level=2))
@@ -157,11 +166,14 @@ def in_half_precision(recommender: Recommender) -> Recommender:
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and Recommender refuses it
         items = items.astype("float16").astype("float32")
     n_factors = items.shape[1] - 1
-    model = DotProductBias(len(users), len(items), n_factors, getattr(recommender.model, "y_range", None))
+    with torch.device("meta"):  # tables without numbers, since those drawn at random would only be replaced
+        model = DotProductBias(len(users), len(items), n_factors, getattr(recommender.model, "y_range", None))
     state = {}
     for side, table in (("user", users), ("item", items)):  # (U, 1 + K), (I, 1 + K)
-        state[f"{side}_bias.weight"], state[f"{side}_factors.weight"] = torch.tensor(table).split([1, n_factors], dim=1)
-    model.load_state_dict(state)
+        state[f"{side}_bias.weight"], state[f"{side}_factors.weight"] = (
+            part.contiguous() for part in torch.tensor(table).split([1, n_factors], dim=1)
+        )
+    model.load_state_dict(state, assign=True)
     return Recommender(model, recommender.ratings)
 
 
@@ -182,8 +194,8 @@ def star_scale(ratings: Ratings) -> dict[str, float]:
 
 def someone_new(users: Vocabulary):
     """An id that no user has, of the kind that the others have, so that ratings can be added to the table."""
-    if np.issubdtype(users.ids.dtype, np.number):
-        return users.ids.max() + 1
+    if not is_text(users.ids):
+        return int(users.ids.max()) + 1
     new = "me"
     while new in users:
         new += "_too"

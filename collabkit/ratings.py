@@ -2,63 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-
 import numpy as np
 import pandas as pd
 
-
-class Vocabulary:
-    """The ids of one side (users or items) and the row each has in every table: ``ids[code] -> id``.
-
-    Args:
-        ids: ids in any order, repeats allowed. They are kept unique and sorted.
-
-    A code is a row of an embedding table, so it always lies in ``0 … len - 1``: there is no -1 for "unknown".
-    """
-
-    def __init__(self, ids: Iterable[Hashable], what: str = "id"):
-        index = pd.Index(pd.unique(np.asarray(ids)))
-        self._index = index.sort_values()
-        self.what = what
-
-    @property
-    def ids(self) -> np.ndarray:
-        """The ids in the order of their codes."""
-        return self._index.to_numpy()
-
-    def __len__(self) -> int:
-        return len(self._index)
-
-    def __contains__(self, id) -> bool:
-        return id in self._index
-
-    def __repr__(self) -> str:
-        return f"Vocabulary({len(self):,} {self.what}s)"
-
-    def index(self, ids, missing: str = "raise"):
-        """Codes of ``ids``.
-
-        Args:
-            ids: one id or a sequence of them.
-            missing: ``"raise"`` refuses an unknown id with a ``KeyError``; ``"unknown"`` returns
-                ``(codes, known)``, where unknown ids have code 0 and ``known`` False: keep the mask.
-
-        Returns: int64 codes ``(n,)``, or the pair.
-        """
-        if missing not in ("raise", "unknown"):
-            raise ValueError(f"missing={missing!r}: choose 'raise' or 'unknown'")
-        ids = np.atleast_1d(np.asarray(ids))
-        codes = self._index.get_indexer(ids)
-        known = codes >= 0
-        if missing == "unknown":
-            return np.where(known, codes, 0), known
-        if not known.all():
-            raise KeyError(
-                f"unknown {self.what} {ids[~known].tolist()[0]!r} ({(~known).sum()} of {len(ids)} asked for): "
-                f"no ratings in this data. See .ids for the {len(self):,} known ones, or ask with missing='unknown'."
-            )
-        return codes
+from collabkit.checks import interval
+from collabkit.columns import film_table, one_of_each, refuse, refuse_twice, seconds_of, stars_of
+from collabkit.vocabulary import Vocabulary, as_ids
 
 
 class Ratings:
@@ -99,57 +48,42 @@ class Ratings:
             items: optional metadata with an ``item`` column (ids) and any of ``title, year, genres``.
             scale: ``(lo, hi)`` in stars; refuses ratings outside it.
 
-        Raises: ``KeyError`` for a missing column; ``ValueError`` for an empty table, a missing id, a rating that is
-        missing, not a number, infinite or outside ``scale``, a user who rated one item twice, an item described twice.
+        Ids are whole numbers or text; of floats, only whole ones. Times are date-times or numbers: seconds since 1970,
+        or whatever grows with time, such as a row's place, since the splits look at their order alone.
+
+        Raises: ``KeyError`` for a missing column; ``TypeError`` for what is no DataFrame, and for ids that are neither
+        all whole numbers nor all text, or of another kind in ``items``; ``ValueError`` for an empty table, a missing
+        id, a rating that is missing, not a number, infinite in float32 or outside ``scale``, a time after tomorrow, as
+        milliseconds are, a user who rated one item twice, an item described twice, a year or title that is none.
         """
+        if not isinstance(df, pd.DataFrame):
+            raise TypeError(f"ratings come as a DataFrame, and this is a {type(df).__name__}: pd.DataFrame makes one.")
+        scale = interval("scale", scale)
         timestamp = timestamp or ("timestamp" if "timestamp" in df.columns else None)
-        wanted = [user, item, rating] + ([timestamp] if timestamp else [])
-        for column in wanted:
-            if column not in df.columns:
-                raise KeyError(
-                    f"no column {column!r}: this table has {list(df.columns)}. Name yours, e.g. user='userId'."
-                )
+        one_of_each(df, [user, item, rating] + ([timestamp] if timestamp else []))
         if df.empty:
             raise ValueError("the table has no rows: there is nothing to learn from. Was the file read to its end?")
         for column in (user, item):
-            _refuse(
-                df,
-                df[column].isna(),
-                f"column {column!r} has missing ids",
-                "Drop those rows or give them an id.",
-            )
-        stars = pd.to_numeric(df[rating], errors="coerce").astype("float64")
-        _refuse(
+            refuse(df, df[column].isna(), f"column {column!r} has missing ids", "Drop those rows or give them an id.")
+        user_ids, item_ids = as_ids(df[user], "user"), as_ids(df[item], "item")
+        users, vocabulary = Vocabulary(user_ids, "user"), Vocabulary(item_ids, "item")
+        codes = users.index(user_ids), vocabulary.index(item_ids)
+        stars = stars_of(df, rating, scale)
+        pair = pd.Series(codes[0] * len(vocabulary) + codes[1])
+        refuse_twice(
             df,
-            ~np.isfinite(stars),
-            f"column {rating!r} has values that are not finite numbers",
-            "Drop or mend those rows.",
-        )
-        if scale is not None:
-            outside = (stars < scale[0]) | (stars > scale[1])
-            _refuse(
-                df,
-                outside,
-                f"column {rating!r} leaves the scale {scale}",
-                "Mend those rows, or pass the scale that is meant.",
-            )
-        twice = df.duplicated([user, item], keep=False)
-        _refuse(
-            df,
-            twice,
+            pair,
             "some users rate one item more than once",
             f"Keep one row of each, e.g. df.drop_duplicates([{user!r}, {item!r}], keep='last').",
         )
-
-        users, vocabulary = Vocabulary(df[user], "user"), Vocabulary(df[item], "item")
         return cls(
-            user=users.index(df[user].to_numpy()).astype("int32"),
-            item=vocabulary.index(df[item].to_numpy()).astype("int32"),
-            rating=stars.to_numpy("float32"),
-            timestamp=_seconds(df, timestamp),
+            user=codes[0].astype("int32"),
+            item=codes[1].astype("int32"),
+            rating=stars,
+            timestamp=seconds_of(df, timestamp),
             users=users,
             items=vocabulary,
-            films=_film_table(vocabulary, items),
+            films=film_table(vocabulary, items),
             scale=scale,
         )
 
@@ -199,48 +133,3 @@ class Ratings:
             self.films,
             self.scale,
         )
-
-
-def _refuse(df: pd.DataFrame, bad, problem: str, cure: str) -> None:
-    """Raise when any row is bad, and show the first three."""
-    bad = np.asarray(bad)
-    if bad.any():
-        raise ValueError(f"{problem} ({bad.sum():,} of {len(df):,} rows). {cure} The first are:\n{df[bad].head(3)}")
-
-
-def _seconds(df: pd.DataFrame, column: str | None) -> np.ndarray | None:
-    """The timestamp column as int64 seconds since 1970; date-times are converted."""
-    if column is None:
-        return None
-    _refuse(df, df[column].isna(), f"column {column!r} has missing times", "Drop those rows, or the column.")
-    times = df[column]
-    if pd.api.types.is_datetime64_any_dtype(times):
-        times = (
-            times.astype("datetime64[s]") if times.dt.tz is None else times.dt.tz_convert(None).astype("datetime64[s]")
-        )
-    elif not pd.api.types.is_numeric_dtype(times):
-        raise ValueError(
-            f"column {column!r} is neither numbers (seconds since 1970) nor date-times: convert it with pd.to_datetime."
-        )
-    return times.to_numpy().astype("int64")
-
-
-def _film_table(vocabulary: Vocabulary, items: pd.DataFrame | None) -> pd.DataFrame:
-    """Metadata lined up with the item codes; an item without any keeps its row and a label made of its id."""
-    films = pd.DataFrame({"item": vocabulary.ids})
-    if items is not None:
-        if "item" not in items.columns:
-            raise KeyError(f"the items table needs an 'item' column of ids: it has {list(items.columns)}.")
-        _refuse(
-            items,
-            items.duplicated("item", keep=False),
-            "some items are described more than once",
-            "Keep one row an item.",
-        )
-        films = films.merge(items, on="item", how="left", validate="one_to_one")
-    films["title"] = films.get("title", pd.Series(None, index=films.index, dtype="object")).astype("object")
-    films["year"] = films.get("year", pd.Series(pd.NA, index=films.index)).astype("Int16")
-    films["genres"] = films.get("genres", pd.Series("", index=films.index)).astype("object")
-    title = films["title"].where(films["title"].notna(), "Item " + films["item"].astype(str))
-    films["label"] = title.where(films["year"].isna(), title + " (" + films["year"].astype(str) + ")")
-    return films

@@ -7,16 +7,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from collabkit import checks
+from collabkit.checks import number, parted, rated, whole
 from collabkit.ratings import Ratings
 
 
 @dataclass(frozen=True)
 class Split:
-    """Parts of one table that share its vocabularies, each a :class:`Ratings`."""
+    """Parts of one table that share its vocabularies, each a :class:`Ratings`.
+
+    Raises: ``TypeError`` for a part that is none; ``ValueError`` for one that is empty or has other ids.
+    """
 
     train: Ratings
     valid: Ratings
     test: Ratings | None = None
+
+    def __post_init__(self):
+        for name in ("train", "valid") if self.test is None else ("train", "valid", "test"):
+            part = rated(getattr(self, name), name)
+            for mine, ours in ((part.users, self.train.users), (part.items, self.train.items)):
+                if mine is not ours and not np.array_equal(mine.ids, ours.ids):
+                    raise ValueError(
+                        f"{name} has other {ours.what} ids than train: take both from one table, with take."
+                    )
 
     def cold(self, part: str = "valid") -> np.ndarray:
         """True for the rows of a part whose user or item has no training rating ``(n,)``.
@@ -24,10 +38,20 @@ class Split:
         A model scores such a row from a table row that training never touched. They are counted like any other row
         in every error measure here; this mask lets you look at them apart.
         """
-        rows = getattr(self, part)
+        rows = part_of(self, part)
         seen_user = np.bincount(self.train.user, minlength=self.train.n_users) > 0
         seen_item = np.bincount(self.train.item, minlength=self.train.n_items) > 0
         return ~(seen_user[rows.user] & seen_item[rows.item])
+
+
+def part_of(split: Split, part: str) -> Ratings:
+    """One part of a split by its name. Raises: ``TypeError`` for no split, ``ValueError`` for a part it lacks."""
+    if part not in ("train", "valid", "test"):
+        raise ValueError(f"part={part!r}: choose 'train', 'valid' or 'test'.")
+    rows = getattr(parted(split), part)
+    if rows is None:
+        raise ValueError(f"this split has no {part!r} part.")
+    return rows
 
 
 def random_split(ratings: Ratings, valid: float = 0.2, seed: int = 0, test: float = 0.0) -> Split:
@@ -42,12 +66,14 @@ def random_split(ratings: Ratings, valid: float = 0.2, seed: int = 0, test: floa
 
     Raises: ``ValueError`` for shares that leave a part empty.
     """
+    rated(ratings)
+    valid, test = number("valid", valid, above=0, below=1), number("test", test, at_least=0, below=1)
     n_valid, n_test = round(len(ratings) * valid), round(len(ratings) * test)
-    if n_valid < 1 or n_test < 0 or (test and not n_test) or n_valid + n_test >= len(ratings):
+    if n_valid < 1 or (test and not n_test) or n_valid + n_test >= len(ratings):
         raise ValueError(
             f"valid={valid}, test={test} of {len(ratings)} ratings leaves a part empty: choose shares between 0 and 1."
         )
-    order = np.random.default_rng(seed).permutation(len(ratings))
+    order = np.random.default_rng(checks.seed(seed)).permutation(len(ratings))
     part = np.zeros(len(ratings), dtype=int)
     part[order[:n_valid]] = 1
     part[order[n_valid : n_valid + n_test]] = 2
@@ -60,9 +86,8 @@ def k_fold(ratings: Ratings, k: int = 5, seed: int = 0) -> Iterator[Split]:
     Returns: an iterator over k :class:`Split`.
     Raises: ``ValueError`` unless k lies between 2 and the number of ratings.
     """
-    if not 2 <= k <= len(ratings):
-        raise ValueError(f"k={k} folds of {len(ratings)} ratings: choose k between 2 and the number of ratings.")
-    fold = np.random.default_rng(seed).permutation(len(ratings)) % k
+    k = whole("k", k, at_least=2, at_most=len(rated(ratings)))
+    fold = np.random.default_rng(checks.seed(seed)).permutation(len(ratings)) % k
     return (Split(ratings.take(fold != i), ratings.take(fold == i)) for i in range(k))
 
 
@@ -79,7 +104,8 @@ def temporal_split(ratings: Ratings, valid: float = 0.1, test: float = 0.1) -> S
     Raises: ``ValueError`` without timestamps, or when a part would be empty.
     """
     times = _times(ratings)
-    if not (valid > 0 and test >= 0 and valid + test < 1):
+    valid, test = number("valid", valid, above=0, below=1), number("test", test, at_least=0, below=1)
+    if valid + test >= 1:
         raise ValueError(f"valid={valid}, test={test}: choose shares that leave something to learn from.")
     in_time, last = np.sort(times), len(times) - 1
     cuts = [in_time[min(int(len(times) * share), last)] for share in (1 - test - valid, 1 - test)]
@@ -99,8 +125,7 @@ def leave_last_out(ratings: Ratings, n: int = 1) -> Split:
     Raises: ``ValueError`` without timestamps, or when nobody has more than n.
     """
     times = _times(ratings)
-    if n < 1:
-        raise ValueError(f"n={n}: hold out at least one rating of each user.")
+    n = whole("n", n, at_least=1)
     order = np.lexsort((np.arange(len(times)), times, ratings.user))  # by user, then time, then place in the table
     count = np.bincount(ratings.user, minlength=ratings.n_users)
     from_last = np.empty(len(times), dtype="int64")
@@ -110,7 +135,7 @@ def leave_last_out(ratings: Ratings, n: int = 1) -> Split:
 
 
 def _times(ratings: Ratings) -> np.ndarray:
-    if ratings.timestamp is None:
+    if rated(ratings).timestamp is None:
         raise ValueError("these ratings have no timestamps, so there is no order in time: use random_split.")
     return ratings.timestamp
 

@@ -167,8 +167,35 @@ def _rounded(func, args, kwargs):
     return func(*args, **kwargs).float()
 
 
+class Backend:
+    """What PyTorch asks of a device as a whole. Its random numbers are the CPU's."""
+
+    def is_available(self) -> bool:
+        return True
+
+    is_initialized = is_available
+
+    def current_device(self) -> int:
+        return 0
+
+    def device_count(self) -> int:
+        return 1
+
+    def _is_in_bad_fork(self) -> bool:
+        return False
+
+    def manual_seed_all(self, seed) -> None:
+        pass
+
+    def get_rng_state(self, device=NAME):
+        return torch.get_rng_state()
+
+    def set_rng_state(self, state, device=NAME) -> None:
+        pass
+
+
 def _start() -> list:
-    _register(NAME)
+    _register(NAME, Backend())
     anything, known = torch.library.Library("_", "IMPL"), torch.library.Library("aten", "IMPL")
     anything.fallback(_run, "PrivateUse1")
     for name in FACTORIES.split():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import subprocess
 import sys
@@ -119,7 +120,9 @@ def test_quiz_shows_its_questions_and_asks_no_other_host(monkeypatch):
     monkeypatch.setattr(exercises, "questions", lambda chapter: asked)
     monkeypatch.setattr("IPython.display.display", shown.append)
     monkeypatch.setattr("jupyterquiz.dynamic.display.display", shown.append)
+    state = random.getstate()
     quiz(9)
+    assert random.getstate() == state
     html = "".join(item.data for item in shown)
     assert "Is it?" in html and exercises.QUIZ_COLOURS["--jq-correct-color"] in html
     assert not re.search(r"<(script|link|img)[^>]+https?:", html)

@@ -1,5 +1,6 @@
 """The learner: every fastai feature a student would try, and decay that stays where it belongs."""
 
+import zipfile
 from functools import partial
 
 import numpy as np
@@ -177,6 +178,29 @@ def test_export_and_load(learn, tmp_path):
     assert len(loaded.dls.train.dataset) == 0
     with loaded.no_logging(), loaded.no_bar():
         assert torch.equal(loaded.predict((1, 10))[2], expected)
+
+
+def test_an_exported_file_holds_no_rating(tmp_path):
+    """It goes to others. Pickling a slice keeps all that is behind it, and metrics keep what they were given."""
+    ratings = random_ratings()
+    ratings.timestamp = 900_000_000 + 977 * ratings.timestamp
+    split = random_split(ratings, seed=0)
+    learn = rating_learner(collab_dataloaders(split, bs=64), DotProductBias(40, 60, 5), path=tmp_path)
+    with learn.no_logging(), learn.no_bar():
+        learn.fit_one_cycle(1)
+        learn.validate()
+        learn.get_preds()
+    learn.export("learner.pkl")
+    with zipfile.ZipFile(tmp_path / "learner.pkl") as file:
+        parts = {name.partition("/")[2]: file.read(name) for name in file.namelist()}
+    content = b"".join(parts.values())
+    for part in (split.train, split.valid):
+        pairs = np.stack([part.user, part.item], axis=1, dtype="int64")
+        for column in (pairs, part.user, part.item, part.rating, part.timestamp):
+            runs = [column[row : row + 8] for row in range(len(column) - 7)]
+            assert sum(run.tobytes() in content for run in runs if run.min() < run.max()) == 0
+    tables = {table.nbytes for table in learn.model.parameters()}
+    assert {len(part) for name, part in parts.items() if name.startswith("data/")} == {0, 4, *tables}
 
 
 def test_save_and_load_the_weights(learn):

@@ -88,6 +88,23 @@ def test_no_batch_is_empty(dls):
     assert list(dls.train.new(dls.train.dataset.new_empty())) == []
 
 
+def test_what_is_empty_holds_nothing(dls, split):
+    """A slice of no rows keeps all of them alive, and pickles them."""
+    empty = dls.train.dataset.new_empty()
+    for column in (empty.x, empty.y, empty.cold):
+        assert column.untyped_storage().nbytes() == 0
+    for name in ("user", "item", "rating", "timestamp"):
+        assert not np.shares_memory(getattr(empty.ratings, name), getattr(split.train, name))
+        assert getattr(empty.ratings, name).base is None
+    assert (empty.x.shape, empty.y.shape, len(empty.ratings)) == ((0, 2), (0, 1), 0)
+    assert empty.ratings.labels.tolist() == split.train.labels.tolist()
+
+
+def test_one_batch_holds_no_other_rows(dls):
+    for column in dls.one_batch():
+        assert column.untyped_storage().nbytes() == column.nbytes
+
+
 def test_the_order_does_not_depend_on_how_many_rows_are_gathered_at_once(split, monkeypatch):
     expected = rows(collab_dataloaders(split, bs=64).train)
     for gather in (1, 64, 200):

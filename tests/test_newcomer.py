@@ -50,7 +50,7 @@ def test_what_they_like_moves_towards_them(recommender, new):
 
 def test_the_average_user_is_whom_predict_takes_strangers_for(recommender):
     everything = recommender.ratings.items.ids
-    strangers = recommender.predict("nobody", everything)
+    strangers = recommender.predict(-1, everything)
     assert np.allclose(recommender.fold_in({}).predict(everything), strangers, atol=1e-5)
     assert np.isfinite(recommender.fold_in({}).predict([-1])).all()
 

@@ -84,8 +84,8 @@ def test_ids_come_in_any_container(measure):
         ([1, 2, 1], [1], 10, "more than once"),
         ([1, 2], [], 10, "leave this user out"),
         ([1, 2], {1: 0.0}, 10, "leave this user out"),
-        ([1, 2], [1], 0, "at least one place"),
-        ([1, 2], {1: 1.0, 2: -1.0}, 10, "not negative"),
+        ([1, 2], [1], 0, "k=0: choose a whole number of at least 1"),
+        ([1, 2], {1: 1.0, 2: -1.0}, 10, "gain of 2=-1.0: choose a finite number of at least 0"),
         ([1, 2], {1: float("nan")}, 10, "finite"),
     ],
 )

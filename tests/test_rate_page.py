@@ -55,6 +55,22 @@ def page_of_large_numbers():
 
 
 class TestWithoutABrowser:
+    def test_it_leaves_global_random_states_alone(self):
+        of = recommender(random_ratings())
+        state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+        RatePage(of, n_films=np.int64(10))
+        assert torch.equal(torch.get_rng_state(), state)
+        assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+
+    @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint64", "int64"])
+    def test_the_new_user_is_nobody_where_ids_are_small_numbers(self, dtype):
+        most = np.iinfo(dtype).max
+        users = [0, 0, 1, 1, most, most]
+        frame = pd.DataFrame({"user": np.array(users, dtype), "item": [1, 2] * 3, "rating": [4.0, 2, 5, 1, 4, 3]})
+        page = RatePage(recommender(Ratings.from_frame(frame)))
+        assert page.user == most + 1
+        assert page.user not in Ratings.from_frame(frame).users
+
     def test_it_is_one_piece_of_html_that_asks_nobody(self, real, tmp_path):
         html = real._repr_html_()
         real.save(tmp_path / "rate.html")

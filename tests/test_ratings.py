@@ -34,9 +34,10 @@ def test_other_column_names():
 
 
 def test_date_times_become_seconds():
-    df = tiny_frame()
-    df["timestamp"] = pd.to_datetime(df["timestamp"], unit="s")
-    assert Ratings.from_frame(df).timestamp.tolist() == tiny_frame()["timestamp"].tolist()
+    times = tiny_frame()["timestamp"] + 10**9
+    for zone in (None, "Asia/Tokyo"):
+        when = pd.to_datetime(times, unit="s", utc=True).dt.tz_convert(zone)
+        assert Ratings.from_frame(tiny_frame().assign(timestamp=when)).timestamp.tolist() == times.tolist()
 
 
 @pytest.mark.parametrize(

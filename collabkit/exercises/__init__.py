@@ -17,6 +17,7 @@ import copy
 import inspect
 import json
 import math
+import random
 from collections.abc import Callable, Iterable
 from functools import wraps
 from importlib.resources import files
@@ -133,7 +134,7 @@ def _near(answer):
         return {key: _near(value) for key, value in answer.items()}
     if type(answer) in (list, tuple):
         return type(answer)(_near(value) for value in answer)
-    if callable(getattr(answer, "state_dict", None)):  # a module, which is moved in place
+    if not isinstance(answer, type) and hasattr(answer, "state_dict"):  # a module, which is moved in place
         tables = answer.state_dict().values()
         return copy.deepcopy(answer).cpu() if any(_is_far(table) for table in tables) else answer
     return answer.detach().cpu() if _is_far(answer) else answer
@@ -158,4 +159,7 @@ def quiz(chapter: int) -> None:
     from jupyterquiz import display_quiz
 
     display(HTML(QUIZ_STYLE))
+    state = random.getstate()
+    random.seed()  # it draws its name in the page, which has to be another each time
     display_quiz(asked, colors=QUIZ_COLOURS, max_width=760, border_radius=8)
+    random.setstate(state)

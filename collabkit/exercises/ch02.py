@@ -121,7 +121,7 @@ def _autograd_step(p, q, r, mu, lr) -> tuple[np.ndarray, np.ndarray]:
     tensors = [torch.tensor(part, requires_grad=True) for part in (p, q)]
     ((mu + tensors[0] @ tensors[1] - r) ** 2).backward()
     new_p, new_q = (tensor.detach() - lr * tensor.grad for tensor in tensors)
-    return new_p.numpy(), new_q.numpy()
+    return new_p.cpu().numpy(), new_q.cpu().numpy()
 
 
 @check(

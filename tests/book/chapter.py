@@ -29,6 +29,10 @@ class Chapter:
         found = [cell for cell in self.cells if cell.cell_type == "code"]
         return [c for c in found if (not tagged or tagged in tags(c)) and not set(untagged) & set(tags(c))]
 
+    def uses_a_device(self) -> bool:
+        """Whether tensors may be on a GPU: all that is not a learner's stays on the CPU unless it names a device."""
+        return bool(re.search(r"rating_learner|collab_dataloaders|device", "\n".join(c.source for c in self.code())))
+
     def sections(self) -> list[tuple[str, list[NotebookNode]]]:
         """(heading, cells) of every `##` section; a heading starts its cell."""
         found: list[tuple[str, list[NotebookNode]]] = []

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from itertools import pairwise
 
-from tests.book.chapter import Chapter, bound, calls, tags, used
+from tests.book.chapter import Chapter, bound, calls, tags, tree, used
 from tools import myst, notebooks
 
 RULES: list[Callable[[Chapter], Iterator[str]]] = []
@@ -48,6 +48,37 @@ def before_you_start(chapter: Chapter) -> Iterator[str]:
             yield f"'Before you start' has the bullet '- **{bullet}**: …'"
     if not re.search(r"\*\*Minutes.*read \d+ · run \d+ s", source):
         yield "'Minutes' reads '- **Minutes**: read 15 · run 20 s'"
+
+
+@rule
+def device(chapter: Chapter) -> Iterator[str]:
+    says = "a GPU is used when there is one" if chapter.uses_a_device() else "no GPU is needed"
+    if not re.search(rf"^- \*\*Minutes\*\*: .*; {says}$", chapter.cells[1].source, re.M):
+        yield f"'Minutes' says whether a GPU helps: '- **Minutes**: read 15 · run 20 s; {says}'"
+
+
+@rule
+def numpy(chapter: Chapter) -> Iterator[str]:
+    """A model's tables and what it predicts may be on a GPU, of which NumPy cannot read."""
+    for cell in chapter.code():
+        for chain in without_cpu(tree(cell)):
+            called = [one.func for one in ast.walk(chain) if isinstance(one, ast.Call)]
+            named = {one.attr for one in ast.walk(chain) if isinstance(one, ast.Attribute)}
+            is_model = any(ast.unparse(one).split(".")[-1] in ("model", "module") for one in called)
+            if is_model or named & {"weight", "parameters"}:
+                yield f"write .cpu() before .numpy(): {ast.unparse(chain)}.numpy()"
+
+
+def without_cpu(code: ast.AST) -> Iterator[ast.expr]:
+    """The x of each x.numpy() that is not brought to the CPU on its way; to_numpy is pandas', and another name."""
+    for node in ast.walk(code):
+        match node:
+            case ast.Call(func=ast.Attribute(value=chain, attr="numpy")):
+                link: ast.AST | None = chain
+                while link and not (isinstance(link, ast.Attribute) and link.attr == "cpu"):
+                    link = getattr(link, "func", None) or getattr(link, "value", None)
+                if link is None:
+                    yield chain
 
 
 @rule

@@ -35,6 +35,12 @@ def test_chapter(path, rule):
     assert not problems, f"{path.name}:\n" + "\n".join(f"  - {problem}" for problem in problems)
 
 
+@pytest.mark.parametrize("path", sorted((notebooks.ROOT / "book/appendix").glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("rule", [rules.device, rules.numpy], ids=lambda rule: rule.__name__)
+def test_appendix(path, rule):
+    assert list(rule(Chapter(notebooks.read(path), 0))) == []
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_file_is_as_the_tool_writes_it(path):
     nb = notebooks.clean(notebooks.set_up(notebooks.clean(notebooks.read(path))))
@@ -111,6 +117,10 @@ BROKEN = [
     ("before_you_start", replace("**You need**", "**Needed**")),
     ("before_you_start", replace("read 2 · run 1 s", "three")),
     ("before_you_start", drop("## Before")),
+    ("device", replace("; no GPU is needed", "")),
+    ("device", replace("rate = 0.05", "rate = 0.05\ndls = collab_dataloaders(split)")),
+    ("numpy", replace("plt.plot(factors)", "plt.plot(learn.model(x).detach().numpy())")),
+    ("numpy", replace("plt.plot(factors)", "plt.plot(model.item_factors.weight.detach()[:9].numpy())")),
     ("setup_cell", untag("setup")),
     ("setup_cell", replace("import find_spec", "import find_spec, module_from_spec")),
     ("folded", replace("# @title Solution 9.1", "# Solution 9.1")),

@@ -15,6 +15,8 @@ from tests.book import toy
 from tests.book.test_appendix import GLOSSARY
 from tools import myst, notebooks, repository
 
+pytest.importorskip("jupyter_book")  # which a copy on another machine may lack
+
 PLACEHOLDER = f"https://github.com/{repository.PLACEHOLDER}/kit"
 PAGES = {
     "index": "# A book\n\n[The repository](URL/issues), [another](https://example.org/). {term}`Adam`",

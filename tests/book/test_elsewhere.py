@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
-import re
 import warnings
 from itertools import islice
 from pathlib import Path
@@ -20,18 +19,18 @@ from collabkit import ALS, BayesianMF, ImplicitALS
 from collabkit.bands import Band
 from collabkit.learner import StopOnNaN
 from collabkit.loaders import RatingsLoader
+from tests.book.chapter import Chapter
 from tests.elsewhere import everything_elsewhere
 from tools.notebooks import notebooks, read
 
 BATCHES = 2  # of a fit
-USES_A_DEVICE = re.compile(r"rating_learner|collab_dataloaders|device")
 
 
 def code(path: Path) -> list[str]:
     return [cell.source for cell in read(path.resolve()).cells if cell.cell_type == "code"]
 
 
-LEARNING = [path for path in notebooks() if USES_A_DEVICE.search("\n".join(code(path)))]  # the others are NumPy and CPU
+LEARNING = [path for path in notebooks() if Chapter(read(path.resolve()), 0).uses_a_device()]  # others: NumPy and CPU
 
 
 class Unasserted(ast.NodeTransformer):
