@@ -265,6 +265,11 @@ class PredictorContract:
         with pytest.raises(ValueError, match="3 users but 2 items"):
             fitted.predict([1, 2, 3], [10, 20])
 
+    def test_ids_of_the_other_kind_are_no_strangers(self, fitted):
+        for users, items in ((["1"], [10]), ([1], ["10"]), ("1", "10"), ([1, "2"], [10, 20])):
+            with pytest.raises(TypeError, match="ids (of this data are whole numbers|have to be all whole numbers)"):
+                fitted.predict(users, items)
+
     def test_unknown_ids_get_a_finite_answer(self, fitted):
         predicted = fitted.predict([1, -5, -5], [-7, 10, -7])
         assert np.isfinite(predicted).all()

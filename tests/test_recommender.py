@@ -375,6 +375,46 @@ def test_one_film_counts_once(bias):
     assert np.array_equal(bias.fold_in(pd.Series({10: 5.0})).w, bias.fold_in({10: 5}).w)
 
 
+def doors(found, user, item):
+    """Every way in for an id."""
+    return {
+        "predict, user": lambda: found.predict([user], found.ratings.items.ids),
+        "predict, item": lambda: found.predict(found.ratings.users.ids[:1], [item]),
+        "recommend": lambda: found.recommend(user),
+        "recommend, many": lambda: found.recommend([user]),
+        "candidates": lambda: found.recommend(found.ratings.users.ids[0], candidates=[item]),
+        "similar_items": lambda: found.similar_items(item),
+        "explain, user": lambda: found.explain(user, found.ratings.items.ids[0]),
+        "explain, item": lambda: found.explain(found.ratings.users.ids[0], item),
+        "fold_in": lambda: found.fold_in({item: 4}),
+        "fold_in_item": lambda: found.fold_in_item({user: 4}),
+        "new user, predict": lambda: found.fold_in({}).predict([item]),
+        "new user, candidates": lambda: found.fold_in({}).recommend(candidates=[item]),
+        "new user, explain": lambda: found.fold_in({}).explain(item),
+        "new film, predict": lambda: found.fold_in_item({}).predict([user]),
+    }
+
+
+def test_ids_of_the_other_kind_are_refused_at_every_door(bias):
+    frame = bias.ratings.frame
+    text = Recommender(BUILDS["bias"](40, 60), Ratings.from_frame(frame.astype({"user": str, "item": str})))
+    for found, ids in ((bias, ("1", "10")), (text, (1, 10))):
+        for name, door in doors(found, *ids).items():
+            with pytest.raises(TypeError, match="ids of this data are (text|whole numbers)"):
+                door()
+                pytest.fail(name)
+    for found, ids in ((bias, (1, 10)), (text, ("1", "10")), (bias, (np.int8(1), 10.0))):
+        for door in doors(found, *ids).values():
+            door()
+
+
+def test_a_film_under_two_kinds_of_id_is_refused(bias):
+    for stars in ({10: 5, "10": 1}, {"10": 5, 20: 1}):
+        for door in (bias.fold_in, bias.fold_in_item):
+            with pytest.raises(TypeError, match="ids have to be all whole numbers or all text"):
+                door(stars)
+
+
 def test_flags_are_flags(bias):
     with pytest.raises(TypeError, match="^exclude_seen='no': choose True or False"):
         bias.recommend(1, exclude_seen="no")
