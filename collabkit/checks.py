@@ -112,7 +112,7 @@ def arguments(**checks: Callable) -> Callable:
     """A decorator: before the function runs, its arguments of these names are checked, and taken as they come back.
 
     Args:
-        checks: by the name of an argument, a function of the name and the value, such as :func:`interval`. Names that
+        checks: by the name of an argument, a function of the name and the value, such as ``interval``. Names that
             the function does not have are no matter, so that several may share one table.
     """
 

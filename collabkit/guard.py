@@ -45,7 +45,7 @@ RANGES: dict[str, Callable] = {
 
 
 def guarded(**others: Callable) -> Callable[[Model], Model]:
-    """A decorator of a model's class: arguments outside :data:`RANGES` are refused, and input that is not ``(B, 2)``.
+    """A decorator of a model's class: arguments outside ``RANGES`` are refused, and input that is not ``(B, 2)``.
 
     Args:
         others: checks by the name of an argument, where a class has another range.
