@@ -57,7 +57,7 @@ def unpack_ratings(packed: dict[str, Any], tensors: dict[str, Tensor]) -> Rating
     for codes, vocabulary in ((ratings.user, users), (ratings.item, items)):
         if codes.min(initial=0) < 0 or codes.max(initial=-1) >= len(vocabulary):
             raise ValueError(f"some {vocabulary.what} codes lie outside the {len(vocabulary):,} ids of the vocabulary.")
-    lo, hi = scale or (-np.inf, np.inf)
+    lo, hi = (-np.inf, np.inf) if scale is None else scale
     if not (np.isfinite(ratings.rating) & (ratings.rating >= lo) & (ratings.rating <= hi)).all():
         raise ValueError(f"some ratings are not finite numbers, or leave the scale {scale}.")
     for name, part in _pack_parts(ratings).items():
