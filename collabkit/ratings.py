@@ -18,8 +18,10 @@ class Vocabulary:
     """
 
     def __init__(self, ids: Iterable[Hashable], what: str = "id"):
-        index = pd.Index(pd.unique(np.asarray(ids)))
-        self._index = index.sort_values()
+        values = np.asarray(ids)
+        # Not pd.unique for text: pandas 2 reads it up to its first NUL.
+        unique = np.fromiter(dict.fromkeys(values), dtype=object) if values.dtype == object else pd.unique(values)
+        self._index = pd.Index(unique).sort_values()
         self.what = what
 
     @property
@@ -133,18 +135,18 @@ class Ratings:
                 f"column {rating!r} leaves the scale {scale}",
                 "Mend those rows, or pass the scale that is meant.",
             )
-        twice = df.duplicated([user, item], keep=False)
+        users, vocabulary = Vocabulary(df[user], "user"), Vocabulary(df[item], "item")
+        user_codes, item_codes = users.index(df[user].to_numpy()), vocabulary.index(df[item].to_numpy())
+        twice = pd.Series(user_codes * len(vocabulary) + item_codes).duplicated(keep=False)
         _refuse(
             df,
             twice,
             "some users rate one item more than once",
             f"Keep one row of each, e.g. df.drop_duplicates([{user!r}, {item!r}], keep='last').",
         )
-
-        users, vocabulary = Vocabulary(df[user], "user"), Vocabulary(df[item], "item")
         return cls(
-            user=users.index(df[user].to_numpy()).astype("int32"),
-            item=vocabulary.index(df[item].to_numpy()).astype("int32"),
+            user=user_codes.astype("int32"),
+            item=item_codes.astype("int32"),
             rating=stars.to_numpy("float32"),
             timestamp=_seconds(df, timestamp),
             users=users,
