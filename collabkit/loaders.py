@@ -74,7 +74,7 @@ class RatingsDataset:
             self.x[none],
             None if self.y is None else self.y[none],
             self.cold[none],
-            self.ratings.take(none.numpy()),
+            self.ratings.take(none.cpu().numpy()),
         )
 
     def to(self, device) -> RatingsDataset:
