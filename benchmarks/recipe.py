@@ -12,7 +12,7 @@ from statistics import mean
 import torch
 from fastai.callback.core import Callback
 
-from benchmarks.bands import RANGE, bias, dot, dot_sigmoid, fit
+from benchmarks.bands import bias, dot, dot_sigmoid, fit
 from collabkit import QUICK, RECIPE
 
 SPLITS = range(5, 8)
