@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from operator import attrgetter
 
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from fastai.callback import hook, progress, schedule  # noqa: F401  they add summary, no_bar, fit_one_cycle to Learner
 from fastai.callback.core import Callback
 from fastai.data.core import DataLoaders
-from fastai.learner import Learner
+from fastai.learner import AvgSmoothLoss, Learner, Recorder
 from fastai.metrics import AccumMetric
 from fastai.optimizer import Optimizer, OptimWrapper
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from collabkit.start import start_at_mean
 
 IN_A_BATCH = [f"{when}_{what}" for when in ("before", "after") for what in ("batch", "backward", "step")]
 IN_A_BATCH += ["after_pred", "after_loss"]
+REDRAW = 0.1  # seconds between two looks at the progress bar: it fetches the loss, for which a GPU has to be waited for
 
 
 def rating_learner(
@@ -66,7 +68,7 @@ def rating_learner(
         "splitter": split_biases,
         **kwargs,
     }
-    learn = RatingLearner(dls, model, wd=wd, lr=lr, **kwargs).add_cb(StopOnNaN())
+    learn = RatingLearner(dls, model, wd=wd, lr=lr, **kwargs).add_cbs([LossStaysOnDevice(), StopOnNaN()])
     return learn.add_cb(StartAtMean()) if mean_start else learn
 
 
@@ -74,12 +76,26 @@ class RatingLearner(Learner):
     """A fastai ``Learner`` that, within a batch, calls a callback only for the events which it has a method for.
 
     Plain fastai sorts and asks every callback ten times a batch, which takes longer than the arithmetic of a small one.
+    The progress bar is redrawn ten times a second at most.
     """
+
+    _redrawn = 0.0
+
+    def export(self, *args, **kwargs):
+        """fastai's ``export``, without what the last batches have left: ratings in the metrics, errors in the loss."""
+        for metric in self.metrics:
+            metric.reset()
+        self.loss_grad = None  # one number, in front of the squared errors that it is the mean of
+        super().export(*args, **kwargs)
 
     def __call__(self, event_name: str):
         if event_name not in IN_A_BATCH:
             return super().__call__(event_name)
         for cb in sorted(self.cbs, key=attrgetter("order")):
+            if isinstance(cb, progress.ProgressCallback) and event_name == "after_batch":
+                if time.monotonic() < self._redrawn + REDRAW:
+                    continue
+                self._redrawn = time.monotonic()
             if event_name in vars(cb) or hasattr(type(cb), event_name):
                 cb(event_name)
 
@@ -140,7 +156,9 @@ class GroupedAdamW(_DecaysByGroup, Optimizer):
     @torch.no_grad()
     def step(self, closure=None):
         for group, hyper in zip(self.param_lists, self.hypers, strict=True):
-            params = [p for p in group if p.grad is not None]
+            params = [
+                p for p in group if p.grad is not None and p.numel()
+            ]  # the kernel of a GPU reads past an empty one
             for p in params:
                 if "step" not in self.state[p]:
                     zero = torch.zeros((), device=p.device if self.fused else None)  # the other kernels count here
@@ -169,6 +187,47 @@ class GroupedAdamW(_DecaysByGroup, Optimizer):
         """Drop the gradients: the next backward pass writes new ones instead of adding to a table of zeros."""
         for p, *_ in self.all_params():
             p.grad = None
+
+
+class SmoothLoss(AvgSmoothLoss):
+    """fastai's smoothed training loss, kept on the device: fetching it would make the processor wait in each step."""
+
+    def reset(self):
+        self.count, self.val = 0, None
+
+    def accumulate(self, learn):
+        loss = learn.loss.detach()
+        loss = loss.mean() if loss.dim() else loss
+        self.count += 1
+        self.val = torch.lerp(loss, torch.zeros_like(loss) if self.val is None else self.val, self.beta)
+        self.smooth = self.val / (1 - self.beta**self.count)
+
+    @property
+    def value(self):
+        return self.smooth
+
+
+class LossStaysOnDevice(Callback):
+    """The recorder keeps the losses of an epoch where they are, and fetches them together at its end."""
+
+    order = Recorder.order + 1  # its after_batch comes first
+
+    def before_fit(self):
+        self.recorder.smooth_loss = SmoothLoss(self.recorder.smooth_loss.beta)
+        self.recorder.smooth_loss.reset()
+        self.fetched = 0
+
+    def after_train(self):
+        self.fetch()
+
+    def after_cancel_fit(self):  # as lr_find ends
+        self.fetch()
+
+    def fetch(self):
+        losses = self.recorder.losses
+        if new := losses[self.fetched :]:
+            losses[self.fetched :] = torch.stack(new).cpu().unbind()
+        self.fetched = len(losses)
 
 
 class StopOnNaN(Callback):

@@ -69,9 +69,12 @@ class RatingsDataset:
 
     def new_empty(self) -> RatingsDataset:
         """The vocabularies without the rows: what fastai's ``export`` keeps."""
-        none = slice(0, 0)
+        none = torch.arange(0)  # picked by index and so copied: a slice would keep, and pickle, all the rows behind it
         return RatingsDataset(
-            self.x[none], None if self.y is None else self.y[none], self.cold[none], self.ratings.take(none)
+            self.x[none],
+            None if self.y is None else self.y[none],
+            self.cold[none],
+            self.ratings.take(none.numpy()),
         )
 
     def to(self, device) -> RatingsDataset:
@@ -86,6 +89,7 @@ class RatingsLoader(DataLoader):
     With ``shuffle`` each epoch is one permutation drawn from ``seed``; the last, smaller batch is kept. With
     ``replacement`` too, an epoch draws as many rows *with* replacement, as fastai's tabular loader has done since
     2024: about 63 % of the rows are seen and the rest are not. Use it to reproduce published figures only.
+    The order is drawn on the device: it repeats there, and differs from the order of another kind of device.
     Looking at a batch (``one_batch``, ``show_batch``) does not change the batches that training will see.
     """
 
@@ -100,29 +104,43 @@ class RatingsLoader(DataLoader):
                 dataset, bs=bs, shuffle=shuffle, drop_last=drop_last, num_workers=0, device=device, **kwargs
             )
         self.seed, self.replacement = seed, replacement
-        self.generator = torch.Generator().manual_seed(seed)  # on the CPU: the same order on every device
+        self._generator: torch.Generator | None = None
 
     def new(self, dataset=None, cls=None, **kwargs):
         """A loader like this one; ``dataset`` may be (user id, item id) pairs or a DataFrame of them."""
         if dataset is not None and not isinstance(dataset, RatingsDataset):
-            dataset = RatingsDataset.of_pairs(dataset, self.dataset.ratings)
+            dataset = RatingsDataset.of_pairs(dataset, self.dataset.ratings).to(self.dataset.x.device)
         return super().new(dataset, cls, **{"seed": self.seed, "replacement": self.replacement, **kwargs})
 
     def to(self, device) -> None:
         self.device = device
         self.dataset.to(self.device)
 
+    @property
+    def generator(self) -> torch.Generator:
+        """Where the order comes from: made on first use, on the device of the tensors, and anew on another device."""
+        device = self.dataset.x.device
+        if self._generator is None or self._generator.device != device:
+            self._generator = torch.Generator(device).manual_seed(self.seed)
+        return self._generator
+
     def get_idxs(self) -> Tensor:
-        """Row numbers in the order of the coming epoch ``(n,)``."""
+        """Row numbers in the order of the coming epoch ``(n,)``, on the CPU, where fastai keeps predictions."""
+        return self._order().cpu()
+
+    def _order(self) -> Tensor:
+        """The same, drawn and left where the tensors live."""
+        device = self.dataset.x.device
         if not self.shuffle:
-            return torch.arange(self.n)
+            return torch.arange(self.n, device=device)
         if self.replacement:
-            return torch.randint(self.n, (self.n,), generator=self.generator)
-        return torch.randperm(self.n, generator=self.generator)
+            return torch.randint(self.n, (self.n,), generator=self.generator, device=device)
+        return torch.randperm(self.n, generator=self.generator, device=device)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         self.before_iter()
-        order = self.get_idxs().to(self.dataset.x.device)
+        pinned = "get_idxs" in vars(self)  # by get_preds, which puts predictions back into this order
+        order = self.get_idxs().to(self.dataset.x.device) if pinned else self._order()
         stop = self.n - self.n % self.bs if self.drop_last else self.n
         many = max(1, GATHER // self.bs) * self.bs  # rows of whole batches
         for start in range(0, stop, many):
@@ -134,7 +152,7 @@ class RatingsLoader(DataLoader):
     def one_batch(self) -> tuple[Tensor, ...]:
         state = self.generator.get_state()
         try:
-            return super().one_batch()
+            return tuple(column.clone() for column in super().one_batch())  # not views of all the rows gathered
         finally:
             self.generator.set_state(state)
 

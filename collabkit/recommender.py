@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.sparse import csr_matrix
 from torch import nn
 
@@ -29,6 +30,8 @@ class Recommender:
         model: a module ``(B, 2) -> (B, 1)`` over the codes of ``ratings``, or a fitted :class:`collabkit.ALS` or
             anything else with ``as_module()``. A copy is kept: later training does not reach it.
         ratings: the ratings that it was trained on. They say what each user has rated, and whom the model knows.
+        device: where it serves from, wherever it was trained. Processors and GPUs round differently: the same answers,
+            to the bit, come from the same device only, and so the default is the one that everybody has.
 
     A user or film without training ratings is average: it gets the mean of the rows that training has reached, in
     each table whose name starts with ``user_`` or ``item_``. :meth:`predict` answers unknown ids in the same way; all
@@ -41,7 +44,7 @@ class Recommender:
         sizes.
     """
 
-    def __init__(self, model, ratings: Ratings):
+    def __init__(self, model, ratings: Ratings, device="cpu"):
         module = model.as_module() if hasattr(model, "as_module") else model
         if not isinstance(module, nn.Module):
             raise TypeError(
@@ -50,9 +53,9 @@ class Recommender:
             )
         if not all(one.isfinite().all() for one in module.parameters()):
             raise ValueError(f"{type(module).__name__} holds values that are not finite: did training diverge?")
-        self.ratings = ratings
-        self.served = with_average_rows(module, ratings)
-        self.model = copy.deepcopy(module).eval()
+        self.ratings, self.device = ratings, torch.device(device)
+        self.model = copy.deepcopy(module).to(self.device).eval()
+        self.served = with_average_rows(self.model, ratings)
         tables = dot_product_tables(self.served)
         like = next(self.served.parameters())
         self._scores = None if tables is None else DotScores(*tables, getattr(module, "y_range", None), like)
@@ -155,12 +158,12 @@ class Recommender:
         return save_model(path, self.model, self.ratings, scores=scores)
 
     @classmethod
-    def load(cls, path) -> Recommender:
-        """The recommender that :meth:`save` wrote."""
+    def load(cls, path, device="cpu") -> Recommender:
+        """The recommender that :meth:`save` wrote, to serve from this device."""
         from collabkit.storage import load_model
 
         model, ratings, _ = load_model(path)
-        return cls(model, ratings)
+        return cls(model, ratings, device)
 
     def _user_codes(self, ids) -> np.ndarray:
         ids = as_ids(ids)

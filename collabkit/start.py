@@ -31,7 +31,7 @@ def start_at_mean(model: nn.Module, x: Tensor, stars: Tensor) -> None:
     score = _score(_predict(model, x[:4096]), model.y_range)  # (n, 1)
     if score.std(correction=0) < SPREAD:
         with torch.no_grad():
-            level.add_(_score(stars.mean(dtype=torch.float64), model.y_range) - score.mean())
+            level.add_(_score(stars.mean(), model.y_range) - score.mean())
 
 
 def _level(model: nn.Module) -> nn.Parameter | None:

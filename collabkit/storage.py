@@ -21,22 +21,16 @@ from safetensors.torch import save as write_tensors
 from torch import Tensor, nn
 
 import collabkit
-from collabkit.atomic import write_together
+from collabkit.atomic import target, write_together
 from collabkit.cards import MARK, model_card
-from collabkit.packing import (
-    fingerprint,
-    pack_model,
-    pack_ratings,
-    plain_number,
-    refuse_other_scores,
-    unpack_model,
-    unpack_ratings,
-)
+from collabkit.packing import fingerprint, pack_ratings, plain_number, same_json, unpack_ratings
+from collabkit.packing_models import pack_model, refuse_other_scores, unpack_model
 from collabkit.ratings import Ratings
 
 FORMAT = {"name": "collabkit recommender", "version": 1}  # one more with each change that an older reader would misread
 KEYS = ["sha256", "format", "model", "users", "items", "films", "scale"]
 KEYS += ["data", "terms", "scores", "versions", "tensors_sha256"]
+VERSIONS = ("collabkit", "python", "torch", "numpy", "safetensors")
 TERMS = (
     "MovieLens ratings, and what is made from them, are for non-commercial use with acknowledgement (Harper & Konstan, "
     "2015, https://doi.org/10.1145/2827872); the README of the edition has the binding words. This file cannot tell "
@@ -59,11 +53,12 @@ def save_model(path, model: nn.Module, ratings: Ratings, scores: dict | None = N
         scores: what was measured, by name: numbers or text. One that is not finite is kept as ``None``.
         terms: under which terms the file may be used, where :data:`TERMS` does not fit.
 
-    Both files appear whole or stay as they were. The same model, ratings and versions give the same bytes.
+    Both files appear whole or stay as they were. A link stays a link, and a file that is replaced keeps its mode. The
+    same model, ratings and versions give the same bytes.
 
     Raises: ``ValueError`` for a model that cannot be built again, weights that are not finite, and ratings of other
-        sizes or that would not come back as they are; ``FileNotFoundError`` for a folder that is not there. Nothing
-        is written then.
+        sizes or that would not come back as they are; ``FileNotFoundError`` for a folder that is not there;
+        ``PermissionError`` for a file that is read-only. Nothing is written then.
     """
     path = Path(path)
     card = path.with_name(path.name.removesuffix(".safetensors") + ".md")
@@ -83,7 +78,7 @@ def save_model(path, model: nn.Module, ratings: Ratings, scores: dict | None = N
         "versions": {
             "collabkit": collabkit.__version__,
             "python": platform.python_version(),
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "numpy": np.__version__,
             "safetensors": safetensors.__version__,
         },
@@ -125,25 +120,34 @@ def _unpack(header: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[nn.Modu
     for key, tensor in tensors.items():
         part, _, name = key.partition(".")
         parts[part][name] = tensor
+    _refuse_other_types(header)
     ratings = unpack_ratings(header, parts["ratings"])
-    model = unpack_model(header["model"], parts["model"])
-    sizes = header["model"]["n_users"], header["model"]["n_items"]
-    if sizes != (ratings.n_users, ratings.n_items):
+    sizes, known = [header["model"].get(key) for key in ("n_users", "n_items")], [ratings.n_users, ratings.n_items]
+    if sizes != known:  # before a model of any size is built
         raise ValueError(
-            f"the model has {sizes[0]:,} users and {sizes[1]:,} items, the ratings {ratings.n_users:,} and "
-            f"{ratings.n_items:,}. A model goes with the ratings that it was trained on."
+            f"the model has {sizes[0]} users and {sizes[1]} items, the ratings {known[0]} and {known[1]}. A model goes "
+            "with the ratings that it was trained on."
         )
-    if header["data"] != fingerprint(ratings) or header["tensors_sha256"] != _tensors_sha256(tensors):
+    model = unpack_model(header["model"], parts["model"])
+    if not same_json(header["data"], fingerprint(ratings)) or header["tensors_sha256"] != _tensors_sha256(tensors):
         raise ValueError("the ratings or the tables are not those that the header names.")
     return model, ratings
 
 
+def _refuse_other_types(header: dict[str, Any]) -> None:
+    """Of what is not compared with ratings and tables."""
+    terms, scores, versions = header["terms"], header["scores"], header["versions"]
+    if not isinstance(terms, str):
+        raise ValueError(f"the terms are {terms!r}, which is not text.")
+    if not same_json({name: _score(score, name) for name, score in scores.items()}, scores):
+        raise ValueError("the scores are not as collabkit writes them.")
+    if versions.keys() != set(VERSIONS) or not all(isinstance(version, str) for version in versions.values()):
+        raise ValueError(f"the versions are not one each of {', '.join(VERSIONS)}.")
+
+
 def _refuse_place(path: Path, card: Path) -> None:
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"no folder {path.parent}: make it first.")
     for file in (path, card):
-        if file.is_dir():
-            raise ValueError(f"{file} is a folder: choose another name.")
+        target(file)
     if card.exists() and not card.read_bytes().startswith(MARK.encode()):
         raise ValueError(f"{card} is in the place of the model's card, and is none: move it, or choose another name.")
 
@@ -211,11 +215,13 @@ def _json(text: str | bytes) -> dict[str, Any]:
 
 
 def _refuse_other_format(header: dict[str, Any]) -> None:
-    if header.get("format") == FORMAT:
+    if same_json(header.get("format"), FORMAT):
         return
     try:
         name, version, writer = header["format"]["name"], header["format"]["version"], header["versions"]["collabkit"]
         newer = version > FORMAT["version"]
+        if isinstance(version, bool) or not isinstance(version, int):
+            raise TypeError(f"a version is no {type(version)}")
     except (LookupError, TypeError) as error:
         raise ValueError(DAMAGED) from error
     if name != FORMAT["name"]:

@@ -56,7 +56,10 @@ class DotScores:
 
     def __call__(self, users: np.ndarray, items: np.ndarray) -> Tensor:
         """Scores before the sigmoid ``(users, items)``, by code."""
-        return self.users[torch.from_numpy(users)] @ self.items[torch.from_numpy(items)].T
+        return self.users[self._rows(users)] @ self.items[self._rows(items)].T
+
+    def _rows(self, codes: np.ndarray) -> Tensor:
+        return torch.from_numpy(codes).to(self.users.device)
 
     def floor(self, kth: Tensor, users: np.ndarray) -> Tensor:
         """The score ``(users,)`` below which no item can be among the k best, when the k-th best score is ``kth``.
@@ -67,7 +70,7 @@ class DotScores:
         eps = torch.finfo(self.dtype).eps
         if torch.get_float32_matmul_precision() != "highest":
             eps = max(eps, 2**-8)  # the product may round its factors to 8 bits
-        size = self.users[torch.from_numpy(users)].norm(dim=1) * self.items.norm(dim=1).max()
+        size = self.users[self._rows(users)].norm(dim=1) * self.items.norm(dim=1).max()
         margin = (2 * (self.users.shape[1] + 2) * eps * size).double()  # (users,)
         lowest = kth.double() - margin
         if self.y_range is not None:
@@ -121,7 +124,8 @@ def _chunk(predict, users, items, k, seen, scores, column) -> tuple[np.ndarray, 
         row, item = np.repeat(np.arange(len(users)), np.diff(theirs.indptr)), theirs.indices
         known = item < len(column)
         row, at = row[known], column[item[known]]
-        rough[torch.from_numpy(row[at >= 0]), torch.from_numpy(at[at >= 0])] = -torch.inf
+        taken = (torch.from_numpy(one[at >= 0]).to(rough.device) for one in (row, at))
+        rough[tuple(taken)] = -torch.inf
     kth = rough.topk(min(k, len(items)), dim=1).values[:, -1]  # -inf where fewer than k remain
     floor = kth if scores is None else scores.floor(kth, users).to(rough.dtype)
     floor = floor.clamp(min=torch.finfo(rough.dtype).min)  # above what was taken out

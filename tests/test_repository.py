@@ -74,3 +74,9 @@ def test_what_is_no_repository_is_refused_and_nothing_changes(clone, url):
     with pytest.raises(SystemExit, match="https://github.com/OWNER/NAME"):
         repository.rewrite(url, clone)
     assert contents(clone) == FILES
+
+
+def test_the_placeholder_is_not_a_repository_that_is_set(clone):
+    assert repository.is_set(clone)
+    repository.rewrite(f"https://github.com/{repository.PLACEHOLDER}/collabkit", clone)
+    assert not repository.is_set(clone)

@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from collabkit import DotProduct, DotProductBias, DotProductBiasParams, EmbeddingNet, Ratings
+from collabkit.packing import same_json
 from collabkit.storage import FORMAT, KEYS, _header, _sealed, load_model, save_model
 from tests.tables import random_ratings, tiny_frame, tiny_ratings
 
@@ -445,7 +448,17 @@ def first(value):
         (lambda header, _: header.pop("scale"), "lacks keys of its format, or has others: scale"),
         (lambda header, _: header.pop("tensors_sha256"), "or has others: tensors_sha256"),
         (put("extra", 1), "or has others: extra"),
-        (lambda header, _: header["model"].pop("n_users"), "disagree on their sizes"),
+        (put("format", "version", True), "is damaged"),
+        (put("format", "version", 1.0), "is damaged"),
+        (put("terms", ["free"]), "terms are .*not text"),
+        (put("scores", "rmse", True), "'rmse' is True"),
+        (put("scores", "rmse", [0.8]), "'rmse' is .*give a number or text"),
+        (put("scores", [0.8]), "do not fit together"),
+        (put("versions", "torch", 2.0), "versions are not one each of collabkit, python"),
+        (put("versions", "perl", "5"), "versions are not one each"),
+        (put("data", "ratings", 7.0), "not those that the header names"),
+        (put("users", "what", 3), "which is not text"),
+        (lambda header, _: header["model"].pop("n_users"), "the model has None users and 4 items"),
         (put("model", "dropout", 1), "disagree on their sizes"),
         (put("model", "n_factors", 10**12), "disagree on their sizes"),
         (put("model", "class", "SmallNet"), "'SmallNet', which collabkit does not have"),
@@ -482,13 +495,22 @@ def first(value):
         (table("model.user_bias.weight", first(float("inf"))), "user_bias.weight holds values that are not finite"),
         (table("model.user_bias.weight", first(0.0)), "not those that the header names"),
         (table("model.user_bias.weight", torch.Tensor.int), "do not fit together"),
-        (table("model.item_bias.weight", lambda weight: weight[1:].clone()), "not those of.*size mismatch"),
+        (
+            table("model.item_bias.weight", lambda weight: weight[1:].clone()),
+            r"not those of.*item_bias.weight is \(3, 1\) instead of \(4, 1\)",
+        ),
         (table("model.user_factors.weight", lambda weight: weight[0].clone()), "lacks a table user_factors"),
-        (lambda _, tensors: tensors.pop("model.item_bias.weight"), "not those of.*Missing key"),
+        (
+            lambda _, tensors: tensors.pop("model.item_bias.weight"),
+            r"not those of.*item_bias.weight is absent instead of \(4, 1\)",
+        ),
         (lambda _, tensors: tensors.pop("model.item_factors.weight"), "lacks a table user_factors or item_factors"),
         (lambda _, tensors: tensors.pop("ratings.item"), "'item'"),
         (lambda _, tensors: tensors.pop("ratings.timestamp"), "not those that the header names"),
-        (lambda _, tensors: tensors.update({"model.extra": torch.ones(2)}), "not those of.*Unexpected key"),
+        (
+            lambda _, tensors: tensors.update({"model.extra": torch.ones(2)}),
+            r"not those of.*extra is \(2,\) instead of absent",
+        ),
         (lambda _, tensors: tensors.update({"ratings.extra": torch.ones(2)}), "columns of the ratings are .*extra"),
         (lambda _, tensors: tensors.update({"extra": torch.ones(2)}), "'extra'"),
     ],
@@ -499,6 +521,37 @@ def test_parts_that_do_not_fit_are_refused(change, message, saved):
     assert re.search(f"(?s){message}", refused(other, edited(saved, change)))
     assert folder(saved).items() >= before.items()
     load_model(saved)
+
+
+WRONG = st.sampled_from([None, True, False, 0, 1, 2, -1, 1.0, 3.0, 10**12, "", "a", "abcd", [], [1], {}, {"a": 1}])
+
+
+@settings(deadline=None, max_examples=100)
+@given(data=st.data())
+def test_any_value_of_the_header_is_of_its_type_or_refused(data, original):
+    """What is read, whatever was put where, is what saving it again would write."""
+
+    def change(header, _):
+        place = header
+        while True:
+            keys = sorted(place.keys() - {"sha256"}) if isinstance(place, dict) else range(len(place))
+            key = data.draw(st.sampled_from(keys))
+            if not (isinstance(place[key], dict | list) and place[key] and data.draw(st.booleans())):
+                break
+            place = place[key]
+        place[key] = data.draw(WRONG)
+
+    path = original.with_name("changed.safetensors")
+    path.write_bytes(edited(original, change))
+    try:
+        model, ratings, header = load_model(path)
+    except ValueError as error:
+        assert str(error).startswith(str(path))
+        return
+    again = original.with_name("again.safetensors")
+    save_model(again, model, ratings, header["scores"], header["terms"])
+    ours = [{**one, "sha256": None, "versions": sorted(one["versions"])} for one in (header, load_model(again)[2])]
+    assert same_json(*ours)
 
 
 @pytest.mark.parametrize(

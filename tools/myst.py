@@ -14,6 +14,7 @@ import nbformat
 # All the MyST a notebook may use beyond plain Markdown and $math$; `plain` knows how to translate each.
 DIRECTIVES = {"note": "Note", "tip": "Tip", "warning": "Warning", "admonition": ""}
 ROLES = ("cite:p", "cite:t", "doc", "ref", "term")
+GLOSSARY = "book/appendix/glossary.md"
 
 
 class MystError(ValueError):
@@ -84,11 +85,19 @@ def authors_year(entry: dict[str, str]) -> tuple[str, str]:
     return who, entry["year"]
 
 
-class Plain:
-    """Translates one notebook's Markdown; names of pages start from the folder `here`."""
+def anchor(term: str) -> str:
+    """A term as Sphinx writes it in the page's address."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", term).strip("-")
 
-    def __init__(self, here: Path, root: Path, bib: dict[str, dict[str, str]], url: str):
-        self.here, self.root, self.bib, self.url = here, root, bib, url
+
+class Plain:
+    """Translates one notebook's Markdown; names of pages start from the folder `here`.
+
+    A link to a notebook leads to the notebook; one to a page or a term leads to the published book, at `site`.
+    """
+
+    def __init__(self, here: Path, root: Path, bib: dict[str, dict[str, str]], url: str, site: str):
+        self.here, self.root, self.bib, self.url, self.site = here, root, bib, url, site
 
     def markdown(self, text: str) -> str:
         if problems := myst_problems(text):
@@ -102,10 +111,13 @@ class Plain:
     def directive(self, lines: list[str]) -> str:
         name, title = lines[0].lstrip(":").strip().removeprefix("{").split("}", 1)
         body = "\n".join(lines[1:-1]).strip()
-        body = re.sub(r"\A(:[\w-]+:.*\n?)+", "", body).strip()  # options such as :class: dropdown
-        title = ": ".join(part for part in (DIRECTIVES[name], title.strip()) if part)
-        quoted = [f"**{self.markdown(title)}**", "", *self.markdown(body).split("\n")]
-        return "\n".join(f"> {line}".rstrip() for line in quoted)
+        text = re.sub(r"\A(:[\w-]+:.*\n?)+", "", body)
+        options = body.removesuffix(text)
+        body = self.markdown(text.strip())
+        title = self.markdown(": ".join(part for part in (DIRECTIVES[name], title.strip()) if part))
+        if re.search(r"^:class:.*\bdropdown\b", options, re.M):  # closed, as in the book: it may hold an answer
+            return f"<details>\n<summary><b>{title}</b></summary>\n\n{body}\n\n</details>"
+        return "\n".join(f"> {line}".rstrip() for line in [f"**{title}**", "", *body.split("\n")])
 
     def role(self, match: re.Match) -> str:
         role, body = match["role"], match["body"]
@@ -114,7 +126,8 @@ class Plain:
         if role.startswith("cite"):
             return self.cite(role, [key.strip() for key in body.split(",")])
         text, _, target = body.rstrip(">").rpartition("<") if body.endswith(">") else ("", "", body)
-        return self.doc(text.strip(), target) if role == "doc" else text.strip() or body
+        translate = {"doc": self.doc, "term": self.term}.get(role, lambda text, target: text or target)
+        return translate(text.strip(), target)
 
     def cite(self, role: str, keys: list[str]) -> str:
         cited = []
@@ -140,4 +153,10 @@ class Plain:
         title = text or (heading[1] if heading else target)
         if suffix == ".ipynb":
             return f"[{title}]({target}.ipynb)"
-        return f"[{title}]({self.url}/blob/main/{path.relative_to(self.root).as_posix()})"
+        return f"[{title}]({self.page(path)})"
+
+    def term(self, text: str, target: str) -> str:
+        return f"[{text or target}]({self.page(self.root / GLOSSARY)}#term-{anchor(target)})"
+
+    def page(self, path: Path) -> str:
+        return f"{self.site.rstrip('/')}/{path.relative_to(self.root).with_suffix('.html').as_posix()}"

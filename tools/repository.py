@@ -16,10 +16,16 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+PLACEHOLDER = "your_name"  # the owner, until somebody sets one; GitHub allows no such name
 
 
 def current(root: Path = ROOT) -> str:
     return tomllib.loads((root / "pyproject.toml").read_text("utf8"))["project"]["urls"]["Repository"]
+
+
+def is_set(root: Path = ROOT) -> bool:
+    """Does the URL name a repository that can exist?"""
+    return parse(current(root))[0] != PLACEHOLDER
 
 
 def files(root: Path = ROOT) -> list[str]:

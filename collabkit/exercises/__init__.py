@@ -13,6 +13,7 @@ The check returns true only when right, so ``assert check_1(solution_mean)`` fai
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 import math
@@ -74,7 +75,7 @@ def check(number: str, praise: str = "") -> Callable:
             try:
                 if any(answer is None for answer in answers):
                     raise NotTried
-                hint = judge(*[_asked(answer) for answer in answers])
+                hint = judge(*[_asked(_near(answer)) for answer in answers])
             except NotTried:
                 print(f"Exercise {number}: not tried yet. Write your answer above, then run this cell again.")
                 return Verdict(False)
@@ -121,9 +122,25 @@ def _asked(answer):
         result = answer(*args, **kwargs)
         if result is None:
             raise NotTried
-        return result
+        return _near(result)
 
     return asked
+
+
+def _near(answer):
+    """An answer whose tensors and models are on the CPU, where the checks compute; copies of those that are not."""
+    if isinstance(answer, dict):
+        return {key: _near(value) for key, value in answer.items()}
+    if type(answer) in (list, tuple):
+        return type(answer)(_near(value) for value in answer)
+    if callable(getattr(answer, "state_dict", None)):  # a module, which is moved in place
+        tables = answer.state_dict().values()
+        return copy.deepcopy(answer).cpu() if any(_is_far(table) for table in tables) else answer
+    return answer.detach().cpu() if _is_far(answer) else answer
+
+
+def _is_far(answer) -> bool:
+    return getattr(getattr(answer, "device", None), "type", "cpu") != "cpu"
 
 
 def questions(chapter: int) -> list[dict]:

@@ -60,6 +60,17 @@ def setup_cell(chapter: Chapter) -> Iterator[str]:
 
 
 @rule
+def folded(chapter: Chapter) -> Iterator[str]:
+    """Colab shows a folded cell as its title and the button *Show code*: without a title, as an empty box."""
+    for cell in chapter.code():
+        if {"hide-input", "hide-cell"} & set(tags(cell)):
+            if not re.match(r"# @title \w", cell.source):
+                yield f"a cell that is folded starts with '# @title …': {cell.source[:40]}"
+            if cell.metadata.get("cellView") != "form":
+                yield f"a cell that is folded is a form: run `python tools/notebooks.py setup`: {cell.source[:40]}"
+
+
+@rule
 def order(chapter: Chapter) -> Iterator[str]:
     headings = [heading for heading, _ in chapter.sections()]
     if tuple(headings[-len(ENDING) :]) != ENDING or len(set(headings)) != len(headings):

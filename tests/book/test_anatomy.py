@@ -92,6 +92,10 @@ def untag(tag: str):
     return change
 
 
+def unfold(nb):
+    del nb.cells[2].metadata["cellView"]
+
+
 def output(nb):
     nb.cells[2].execution_count = 3
 
@@ -108,7 +112,9 @@ BROKEN = [
     ("before_you_start", replace("read 2 · run 1 s", "three")),
     ("before_you_start", drop("## Before")),
     ("setup_cell", untag("setup")),
-    ("setup_cell", replace("import importlib.util", "import importlib.util, os")),
+    ("setup_cell", replace("import find_spec", "import find_spec, module_from_spec")),
+    ("folded", replace("# @title Solution 9.1", "# Solution 9.1")),
+    ("folded", unfold),
     ("order", drop("## Summary")),
     ("order", swap_sections),
     ("order", drop("## A picture")),

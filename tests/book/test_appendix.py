@@ -17,10 +17,10 @@ import torch
 import yaml
 
 import collabkit
-from collabkit import bands, movielens
+from collabkit import atomic, bands, movielens
 from tests.book.test_anatomy import CHAPTERS, REFERENCES, chapter
 from tests.tables import random_ratings
-from tools import make_venv, notebooks
+from tools import make_venv, notebooks, repository
 
 BOOK = notebooks.ROOT / "book"
 APPENDIX = BOOK / "appendix"
@@ -167,20 +167,35 @@ def full_disk(monkeypatch, tmp_path):
     make_venv.create()
 
 
-def failing_setup(monkeypatch, tmp_path):
+def failing_setup(monkeypatch, tmp_path, url="https://github.com/me/kit"):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr("subprocess.run", lambda command, **how: subprocess.CompletedProcess(command, 1))
-    exec(notebooks.setup_source().split("from collabkit")[0], {})
+    exec(notebooks.setup_source(url).split("from collabkit")[0], {})
+
+
+def damaged_copy(monkeypatch, tmp_path):
+    (tmp_path / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,1,4.0,964")
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,Toy St")
+    collabkit.load_movielens("small-2018", path=tmp_path)
+
+
+def read_only(monkeypatch, tmp_path):
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write everything
+    (tmp_path / "films.safetensors").write_text("old")
+    atomic.write_together({tmp_path / "films.safetensors": b"new"})
 
 
 RAISED = {
-    "RuntimeError: The course": failing_setup,
+    "RuntimeError: The course was": failing_setup,
+    "RuntimeError: The course is": lambda *at: failing_setup(*at, f"https://github.com/{repository.PLACEHOLDER}/kit"),
     "The book needs": full_disk,
     "AssertionError: ": lambda *_: bands.Band("a", "rmse", 0.9, 0.01, 10, 1.0).check(2.0),
     "KeyError: ": lambda *_: collabkit.load_movielens().items.index("Toy Story (1995)"),
     "IndexError: ": lambda *_: collabkit.DotProduct(3, 3, 2)(torch.tensor([[3, 0]])),
     "FloatingPointError: ": lambda *_: diverging_fit(),
     "ConnectionError: ": missing_host,
+    "ValueError: ": damaged_copy,
+    "PermissionError: ": read_only,
     "FileNotFoundError: ": lambda _, tmp_path: movielens.load_movielens("small-2018", path=tmp_path),
 }
 # What other programs say: seen once, and not raised here.

@@ -21,6 +21,7 @@ APPLY = (
     "title",
     "before_you_start",
     "setup_cell",
+    "folded",
     "shapes",
     "figure",
     "markup",
