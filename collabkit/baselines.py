@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from collabkit.checks import rated
+from collabkit.checks import number, rated
 from collabkit.ratings import Ratings
 
 if TYPE_CHECKING:
@@ -16,29 +16,32 @@ if TYPE_CHECKING:
 class MeanBaseline:
     r"""Predict a rating from means: the global one, plus how far a user's and an item's mean lie from it.
 
-    .. math:: \hat r_{ui} = \mu + (\bar r_u - \mu) + (\bar r_i - \mu)
+    .. math:: \hat r_{ui} = \mu + \frac{n_u}{n_u + k} (\bar r_u - \mu) + \frac{n_i}{n_i + k} (\bar r_i - \mu)
 
     Args:
         by: which means are used: ``()``, ``("user",)``, ``("item",)`` or ``("user", "item")``.
+        damping: :math:`k`, as if each user and each item had so many more ratings, exactly average ones. With 0 a
+            single rating is believed in full.
 
     A user or item without training ratings, or an unknown id, counts as average: its difference is 0.
     Predictions of two means together can leave the scale; they are not clipped.
-    Once fitted, ``mean_`` is :math:`\mu`, and ``user_offset_`` ``(U,)`` and ``item_offset_`` ``(I,)`` are the brackets.
+    Once fitted, ``mean_`` is :math:`\mu`, and ``user_offset_`` ``(U,)`` and ``item_offset_`` ``(I,)`` are the rest.
     """
 
-    def __init__(self, by: tuple[str, ...] = ("user", "item")):
+    def __init__(self, by: tuple[str, ...] = ("user", "item"), damping: float = 0.0):
         if not isinstance(by, tuple | list) or any(one not in ("user", "item") for one in by):
             raise ValueError(f"by={by!r}: choose from 'user' and 'item', in a tuple such as ('user',).")
-        self.by = tuple(by)
+        self.by, self.damping = tuple(by), damping
 
     def fit(self, train: Ratings) -> MeanBaseline:
         """Take the means of the training ratings; returns itself."""
         rated(train, "train")
+        damping = number("damping", self.damping, at_least=0)
         self.users_, self.items_ = train.users, train.items
         self.mean_ = float(train.rating.mean(dtype="float64"))
         residual = train.rating - self.mean_
-        self.user_offset_ = _mean_by(train.user, residual, train.n_users) * ("user" in self.by)  # (U,)
-        self.item_offset_ = _mean_by(train.item, residual, train.n_items) * ("item" in self.by)  # (I,)
+        self.user_offset_ = _mean_by(train.user, residual, train.n_users, damping) * ("user" in self.by)  # (U,)
+        self.item_offset_ = _mean_by(train.item, residual, train.n_items, damping) * ("item" in self.by)  # (I,)
         return self
 
     def predict(self, users, items) -> np.ndarray:
@@ -80,7 +83,7 @@ class PopularityBaseline:
         return module
 
 
-def _mean_by(code, values, n) -> np.ndarray:
-    """Mean of ``values`` for each code ``(n,)``; 0 where a code never occurs."""
+def _mean_by(code, values, n, damping) -> np.ndarray:
+    """Damped mean of ``values`` for each code ``(n,)``; 0 where a code never occurs."""
     count = np.bincount(code, minlength=n)
-    return np.bincount(code, weights=values, minlength=n) / np.maximum(count, 1)
+    return np.bincount(code, weights=values, minlength=n) / np.where(count, count + damping, 1)

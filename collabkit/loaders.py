@@ -183,13 +183,14 @@ class RatingsLoader(DataLoader):
 
 
 def collab_dataloaders(
-    split: Split, bs: int = RECIPE.bs, device=None, seed: int = 0, replacement: bool = False
+    split: Split, bs: int | None = None, device=None, seed: int = 0, replacement: bool = False
 ) -> DataLoaders:
     """fastai DataLoaders over a split: the training part shuffled, the validation part in the order of its rows.
 
     Args:
         split: training and validation ratings over one vocabulary.
-        bs: rows of a batch; validation, which needs no gradients, uses at least 8,192.
+        bs: rows of a batch, by default those of ``RECIPE`` for so many training ratings; validation, which needs no
+            gradients, uses at least 8,192.
         device: where the tensors live; the GPU when there is one, else the CPU.
         seed: of the order of the training rows.
         replacement: draw training rows with replacement (see :class:`~collabkit.loaders.RatingsLoader`).
@@ -200,6 +201,7 @@ def collab_dataloaders(
     Shape: each batch is x ``(B, 2)`` int64 (user index, item index) and y ``(B, 1)`` float32 stars.
     Raises: ``ValueError`` for ``bs`` below 1.
     """
+    bs = RECIPE.sized(len(split.train)).bs if bs is None else bs
     if bs < 1:
         raise ValueError(f"bs={bs}: a batch holds at least one rating.")
     device = default_device() if device is None else torch.device(device)

@@ -12,6 +12,20 @@ def test_means_by_hand():
     assert model.predict([10], [7])[0] == pytest.approx(user + item - mean)
 
 
+def test_damped_means_count_average_ratings_besides():
+    model = MeanBaseline(damping=4).fit(tiny_ratings())
+    mean = (4 + 3.5 + 5 + 1 + 2.5 + 0.5 + 3) / 7
+    user, item = (3.5 + 1 - 2 * mean) / (2 + 4), (4 + 3.5 - 2 * mean) / (2 + 4)
+    assert model.predict([10], [7])[0] == pytest.approx(mean + user + item)
+    assert model.predict([10], [-1])[0] == pytest.approx(mean + user)
+
+
+@pytest.mark.parametrize("damping", [-1, float("nan"), float("inf")])
+def test_damping_is_a_number_of_ratings(damping):
+    with pytest.raises(ValueError, match=r"damping=.*of at least 0"):
+        MeanBaseline(damping=damping).fit(tiny_ratings())
+
+
 @pytest.mark.parametrize("by", [(), ("user",), ("item",), ("user", "item")])
 def test_unknown_users_and_items_count_as_average(by):
     model = MeanBaseline(by).fit(tiny_ratings())
