@@ -10,7 +10,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 # Debugger's notice about frozen modules: of no use in a page.
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help venv book serve test gpu lint format notebooks bands reproduce bench links repository clean distclean
+.PHONY: help venv book serve test gpu lint format notebooks bands reproduce bench versions links repository clean distclean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,10 @@ ifndef ONLY
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.speed --json collabkit/speed.json
 endif
 
+versions: export OMP_NUM_THREADS := 1
+versions: venv ## Run quick tests with the lowest versions, Colab's and the newest (ONLY=lowest for one).
+	@$(BIN)/python -m tools.versions $(ONLY) $(if $(TORCH),--torch $(TORCH))
+
 links: venv ## Check that the links in the book still lead somewhere (needs the network).
 	@$(BIN)/jupyter-book build . --builder linkcheck
 
@@ -69,7 +73,7 @@ repository: venv ## Print the repository's URL, or move the project: make reposi
 
 clean: ## Remove what was built, and caches; keep .venv.
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
-	find . -name __pycache__ -not -path './.venv/*' -not -path './.peers/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv/*' -not -path './.peers/*' -not -path './.versions/*' -prune -exec rm -rf {} +
 
-distclean: clean ## Remove .venv and the environments of other libraries too.
-	rm -rf .venv .peers
+distclean: clean ## Remove .venv and all other environments too.
+	rm -rf .venv .peers .versions

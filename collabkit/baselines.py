@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 class MeanBaseline:
     r"""Predict a rating from means: the global one, plus how far a user's and an item's mean lie from it.
 
-    .. math:: \hat r_{ui} = \mu + (\bar r_u - \mu) + (\bar r_i - \mu)
+    .. math:: \hat r_{ui} = \mu + \frac{n_u}{n_u + k} (\bar r_u - \mu) + \frac{n_i}{n_i + k} (\bar r_i - \mu)
 
     Args:
         by: which means are used: ``()``, ``("user",)``, ``("item",)`` or ``("user", "item")``.
+        damping: :math:`k`, as if each user and each item had so many more ratings, exactly average ones. With 0 a
+            single rating is believed in full.
 
     A user or item without training ratings, or an unknown id, counts as average: its difference is 0.
     Predictions of two means together can leave the scale; they are not clipped.
-    Once fitted, ``mean_`` is :math:`\mu`, and ``user_offset_`` ``(U,)`` and ``item_offset_`` ``(I,)`` are the brackets.
+    Once fitted, ``mean_`` is :math:`\mu`, and ``user_offset_`` ``(U,)`` and ``item_offset_`` ``(I,)`` are the rest.
     """
 
     users_: Vocabulary
@@ -33,18 +35,19 @@ class MeanBaseline:
     user_offset_: np.ndarray
     item_offset_: np.ndarray
 
-    def __init__(self, by: tuple[str, ...] = ("user", "item")):
-        if not isinstance(by, tuple | list) or any(one not in ("user", "item") for one in by):
-            raise ValueError(f"by={by!r}: choose from 'user' and 'item', in a tuple such as ('user',).")
-        self.by = tuple(by)
+    def __init__(self, by: tuple[str, ...] = ("user", "item"), damping: float = 0.0):
+        self.by, self.damping = by, damping
 
     def fit(self, train: Ratings) -> MeanBaseline:
         """Take the means of the training ratings; returns itself."""
         checks.rated(train, "train")
+        damping, by = checks.number("damping", self.damping, at_least=0), self.by
+        if not isinstance(by, tuple | list) or any(one not in ("user", "item") for one in by):
+            raise ValueError(f"by={by!r}: choose from 'user' and 'item', in a tuple such as ('user',).")
         mean = float(train.rating.mean(dtype="float64"))
         residual = train.rating - mean
-        user_offset = _mean_by(train.user, residual, train.n_users) * ("user" in self.by)  # (U,)
-        item_offset = _mean_by(train.item, residual, train.n_items) * ("item" in self.by)  # (I,)
+        user_offset = _mean_by(train.user, residual, train.n_users, damping) * ("user" in by)  # (U,)
+        item_offset = _mean_by(train.item, residual, train.n_items, damping) * ("item" in by)  # (I,)
         learnt = {"users_": train.users, "items_": train.items, "mean_": mean}
         vars(self).update(learnt, user_offset_=user_offset, item_offset_=item_offset)  # all at once
         return self
@@ -94,7 +97,7 @@ class PopularityBaseline:
         return module
 
 
-def _mean_by(code, values, n) -> np.ndarray:
-    """Mean of ``values`` for each code ``(n,)``; 0 where a code never occurs."""
+def _mean_by(code, values, n, damping) -> np.ndarray:
+    """Damped mean of ``values`` for each code ``(n,)``; 0 where a code never occurs."""
     count = np.bincount(code, minlength=n)
-    return np.bincount(code, weights=values, minlength=n) / np.maximum(count, 1)
+    return np.bincount(code, weights=values, minlength=n) / np.where(count, count + damping, 1)

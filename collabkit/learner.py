@@ -20,7 +20,8 @@ from torch.optim.adamw import adamw
 
 from collabkit import checks
 from collabkit.metrics import rmse
-from collabkit.recipe import RECIPE
+from collabkit.recipe import RECIPE, SETTLED_ON
+from collabkit.start import start_at_mean
 
 IN_A_BATCH = [f"{when}_{what}" for when in ("before", "after") for what in ("batch", "backward", "step")]
 IN_A_BATCH += ["after_pred", "after_loss"]
@@ -30,10 +31,11 @@ REDRAW = 0.1  # seconds between two looks at the progress bar: it fetches the lo
 def rating_learner(
     dls: DataLoaders,
     model: nn.Module,
-    wd: float = RECIPE.wd,
+    wd: float | None = None,
     decay_factors: bool = True,
     decay_biases: bool = False,
     lr: float = RECIPE.lr,
+    mean_start: bool | None = None,
     **kwargs,
 ) -> Learner:
     r"""A fastai ``Learner`` for ratings: mean squared error, AdamW, RMSE in stars as its metric.
@@ -45,10 +47,13 @@ def rating_learner(
         dls: from :func:`collabkit.collab_dataloaders`.
         model: any module ``(B, 2) -> (B, 1)``.
         wd: decoupled weight decay, :math:`\lambda`. It reaches factors and weights, not biases, told apart by
-            parameter name.
+            parameter name. By default that of ``RECIPE`` for as many ratings as ``dls`` train on.
         decay_factors, decay_biases: switch either part on or off. They hold for ``fit(wd=…)`` and
             ``fit_one_cycle(wd=…)`` too, which in plain fastai write one decay into every group.
         lr: the rate that ``fit_one_cycle`` uses when it is not told another.
+        mean_start: whether a model that has learnt nothing yet starts at the mean of the training ratings (see
+            :func:`collabkit.start.start_at_mean`). By default it does where there are fewer than ``RECIPE`` was
+            settled on. Turn it on for a larger table, if its users or items have few ratings each.
         kwargs: what fastai's ``Learner`` takes (``cbs``, ``metrics``, ``path``, …).
 
     The model trains where ``dls`` live: the GPU when there is one.
@@ -62,11 +67,12 @@ def rating_learner(
         raise TypeError(f"dls is a {type(dls).__name__}: collab_dataloaders(split) makes them of a split.")
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is a {type(model).__name__}: pass the module to train, such as DotProductBias(…).")
-    wd, lr = decay(wd), rate("lr", lr)
+    wd, lr = RECIPE.sized(dls.train.n).wd if wd is None else decay(wd), rate("lr", lr)
     decay_factors, decay_biases = (
         checks.flag("decay_factors", decay_factors),
         checks.flag("decay_biases", decay_biases),
     )
+    mean_start = dls.train.n < SETTLED_ON if mean_start is None else checks.flag("mean_start", mean_start)
     kwargs = {
         "loss_func": mean_squared_error,
         "metrics": AccumMetric(rmse),
@@ -74,7 +80,8 @@ def rating_learner(
         "splitter": split_biases,
         **kwargs,
     }
-    return RatingLearner(dls, model, wd=wd, lr=lr, **kwargs).add_cbs([LossStaysOnDevice(), StopOnNaN()])
+    learn = RatingLearner(dls, model, wd=wd, lr=lr, **kwargs).add_cbs([LossStaysOnDevice(), StopOnNaN()])
+    return learn.add_cb(StartAtMean()) if mean_start else learn
 
 
 class RatingLearner(Learner):
@@ -262,6 +269,16 @@ class StopOnNaN(Callback):
                 f"the training loss is {self.loss.item()} in epoch {self.epoch}: training diverged. "
                 "Use a lower learning rate, and start again from a new model."
             )
+
+
+class StartAtMean(Callback):
+    """When a fit begins, a model that has learnt nothing yet starts at the mean of the training ratings."""
+
+    order = schedule.ParamScheduler.order + 1  # after lr_find has saved the model that it will put back
+
+    def before_fit(self):
+        data = self.dls.train.dataset
+        start_at_mean(self.model, data.x, data.y)
 
 
 def _can_fuse(device) -> bool:

@@ -78,7 +78,7 @@ class RatingsDataset:
             self.x[none],
             None if self.y is None else self.y[none],
             self.cold[none],
-            self.ratings.take(none.numpy()),
+            self.ratings.take(none.cpu().numpy()),
         )
 
     def to(self, device) -> RatingsDataset:
@@ -189,13 +189,14 @@ class RatingsLoader(DataLoader):
 
 
 def collab_dataloaders(
-    split: Split, bs: int = RECIPE.bs, device=None, seed: int = 0, replacement: bool = False
+    split: Split, bs: int | None = None, device=None, seed: int = 0, replacement: bool = False
 ) -> DataLoaders:
     """fastai DataLoaders over a split: the training part shuffled, the validation part in the order of its rows.
 
     Args:
         split: training and validation ratings over one vocabulary.
-        bs: rows of a batch; validation, which needs no gradients, uses at least 8,192.
+        bs: rows of a batch, by default those of ``RECIPE`` for so many training ratings; validation, which needs no
+            gradients, uses at least 8,192.
         device: where the tensors live; the GPU when there is one, else the CPU.
         seed: of the order of the training rows.
         replacement: draw training rows with replacement (see :class:`~collabkit.loaders.RatingsLoader`).
@@ -208,7 +209,7 @@ def collab_dataloaders(
         for what is no split, such as its training part.
     """
     checks.parted(split)
-    bs = checks.whole("bs", bs, at_least=1)
+    bs = RECIPE.sized(len(split.train)).bs if bs is None else checks.whole("bs", bs, at_least=1)
     device = default_device() if device is None else checks.device(device)
     train, valid = (RatingsDataset.of(getattr(split, part), split.cold(part)).to(device) for part in ("train", "valid"))
     return DataLoaders(

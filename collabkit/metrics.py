@@ -26,8 +26,7 @@ def mae(actual, predicted) -> float:
 def as_numbers(name: str, values) -> np.ndarray:
     """Numbers in float64, flat, of an array, list, Series or tensor, whatever device holds it; missing ones as NaN."""
     if hasattr(values, "detach"):
-        values = values.detach().cpu()
-        values = (values if values.is_complex() else values.double()).numpy()
+        values = (values if values.is_complex() else values.double()).detach().cpu().numpy()
     if hasattr(values, "to_numpy"):
         values = (
             values.to_numpy(dtype=object) if values.dtype.kind not in "biufcmM" else values.to_numpy(na_value=np.nan)

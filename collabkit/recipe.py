@@ -1,4 +1,6 @@
-"""Recipes: how every chapter trains, settled once, and a quicker way. Nothing is imported, so anything may read it."""
+"""Recipes: how every chapter trains, settled once, and a quicker way. Light to import, so that anything may read it."""
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
@@ -20,6 +22,22 @@ class Recipe(NamedTuple):
     wd: float
     n_factors: int
 
+    def sized(self, n_ratings: int) -> Recipe:
+        r"""The recipe for a table with so many training ratings, where they are fewer than it was settled on (80,000).
+
+        .. math:: bs \cdot \frac{n}{80{,}000} \quad\text{and}\quad wd \cdot \frac{80{,}000}{n}
+
+        The batches shrink as the table does, so that an epoch keeps its number of steps. The decay grows, ten times at
+        the most, because fewer ratings stand against it. ``collab_dataloaders`` and ``rating_learner`` take both from
+        here when they are not told otherwise.
+        """
+        from collabkit.checks import whole
+
+        share = min(1, whole("n_ratings", n_ratings, at_least=0) / SETTLED_ON)
+        return self._replace(bs=max(1, round(self.bs * share)), wd=self.wd / max(share, 0.1))
+
+
+SETTLED_ON = 80_000  # training ratings: four fifths of a small edition
 
 RECIPE = Recipe(bs=512, epochs=5, lr=7.5e-3, wd=0.5, n_factors=50)
 

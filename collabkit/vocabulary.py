@@ -26,8 +26,10 @@ class Vocabulary:
 
     def __init__(self, ids: Iterable[Hashable], what: str = "id"):
         values = as_ids(ids, what)
+        # not pd.unique for text, which pandas 2 reads up to its first NUL
+        unique = np.fromiter(dict.fromkeys(values), dtype=object) if values.dtype == object else pd.unique(values)
         # not pandas' own type for text, so that an id is found by being equal and by nothing else
-        self._index = pd.Index(pd.unique(values), dtype=values.dtype).sort_values()
+        self._index = pd.Index(unique, dtype=values.dtype).sort_values()
         self.what = what
 
     @property

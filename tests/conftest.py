@@ -8,7 +8,18 @@ import shutil
 import socket
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes says how busy the machine is, not whether the code is right: no deadline, and not the health
+# check that is about time. In CI every run tries the same examples, so that a red test is that change's own.
+hypothesis.settings.register_profile(
+    "course",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("course")
 
 
 def is_local(host: object) -> bool:
@@ -110,6 +121,12 @@ def said(capsys):
         return capsys.readouterr().out
 
     return run
+
+
+def pytest_collection_modifyitems(items) -> None:
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):  # a notebook's cells have none
+            item.add_marker("browser")
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

@@ -1,3 +1,6 @@
+from typing import ClassVar
+
+import numpy as np
 import pytest
 import torch
 
@@ -8,9 +11,13 @@ from tests.tables import random_ratings, tiny_ratings
 
 class TestMeanBaseline(PredictorContract, EstimatorContract):
     ask = ("predict",)
+    settings: ClassVar = {
+        "by": ([(), ["user"], ("user", "item")], [("genre",), ["user", 3], "user"]),
+        "damping": ([0, 2.5, np.float32(3), torch.tensor(2)], [-1]),
+    }
 
-    def make(self):
-        return MeanBaseline()
+    def make(self, **settings):
+        return MeanBaseline(**settings)
 
 
 class TestPopularityBaseline(EstimatorContract):
@@ -25,6 +32,20 @@ def test_means_by_hand():
     mean = (4 + 3.5 + 5 + 1 + 2.5 + 0.5 + 3) / 7
     user, item = (3.5 + 1) / 2, (4 + 3.5) / 2
     assert model.predict([10], [7])[0] == pytest.approx(user + item - mean)
+
+
+def test_damped_means_count_average_ratings_besides():
+    model = MeanBaseline(damping=4).fit(tiny_ratings())
+    mean = (4 + 3.5 + 5 + 1 + 2.5 + 0.5 + 3) / 7
+    user, item = (3.5 + 1 - 2 * mean) / (2 + 4), (4 + 3.5 - 2 * mean) / (2 + 4)
+    assert model.predict([10], [7])[0] == pytest.approx(mean + user + item)
+    assert model.predict([10], [-1])[0] == pytest.approx(mean + user)
+
+
+@pytest.mark.parametrize("damping", [-1, float("nan"), float("inf")])
+def test_damping_is_a_number_of_ratings(damping):
+    with pytest.raises(ValueError, match=r"damping=.*of at least 0"):
+        MeanBaseline(damping=damping).fit(tiny_ratings())
 
 
 @pytest.mark.parametrize("by", [(), ("user",), ("item",), ("user", "item")])
@@ -53,7 +74,7 @@ def test_each_mean_helps_where_there_is_a_user_and_an_item_effect():
 
 def test_other_means_are_refused():
     with pytest.raises(ValueError, match="choose from 'user' and 'item'"):
-        MeanBaseline(by=("genre",))
+        MeanBaseline(by=("genre",)).fit(tiny_ratings())
 
 
 def test_popularity_counts_training_ratings():

@@ -195,7 +195,7 @@ def test_other_things():
         kit.RatePage(MODEL)
     for by in ("user", None, ("genre",), [["user"]]):
         with pytest.raises(ValueError, match="choose from 'user' and 'item', in a tuple"):
-            kit.MeanBaseline(by)
+            kit.MeanBaseline(by).fit(RATINGS)
     with pytest.raises(TypeError, match="lists has to be a DataFrame with a column 'item'"):
         kit.ranking.coverage([1], RATINGS)
     with pytest.raises(TypeError, match="5 is a int: search for a part of a title"):

@@ -18,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import collabkit
-from tools import make_venv, notebooks, repository, wheels
+from tools import make_venv, notebooks, repository, versions, wheels
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))
@@ -57,6 +57,36 @@ def test_conda_and_binder_install_what_pyproject_asks_for():
     nbval = [requirement for requirement in EXTRAS["test"] if requirement.startswith("nbval")]
     assert pip["pip"] == ["-c constraints.txt", *BASE, *EXTRAS["book"], *nbval, "-e ."]
     assert conda[0].removeprefix("python=") in SpecifierSet(PROJECT["project"]["requires-python"])
+
+
+def test_every_requirement_states_its_lower_bound_and_the_reason():
+    lines = re.findall(r'^    "([\w-]+>=[^"]+)",(?: +# (\S.*))?$', (ROOT / "pyproject.toml").read_text("utf8"), re.M)
+    assert [line for line, _ in lines] == [*BASE, *EXTRAS["book"], *EXTRAS["test"]]
+    assert [line for line, reason in lines if not reason] == []
+
+
+def test_the_lowest_versions_are_the_lower_bounds():
+    held = versions.environments(torch="2.99")["lowest"]
+    assert held == {r.name: "2.99" if r.name == "torch" else held[r.name] for r in versions.requirements()}
+    assert all(held[r.name] in r.specifier for r in versions.requirements() if r.name != "torch")
+    assert held["jupyter-book"] == "1.0.4"  # its specifier has an upper bound too
+
+
+@pytest.mark.parametrize(("name", "version"), {**versions.COLAB, "torch": "2.11.0"}.items())
+def test_colab_keeps_what_it_has(name, version):
+    assert version in {r.name: r.specifier for r in versions.requirements()}[name]
+
+
+def test_ci_runs_the_course_with_the_lowest_and_the_newest_versions():
+    job = jobs(ROOT / ".github/workflows/ci.yml")["versions"]
+    assert job["steps"][-1]["run"] == "make versions"
+    lowest, newest = job["strategy"]["matrix"]["include"]
+    pythons = [f"{major}.{minor}" for major, minor in reversed(make_venv.SUPPORTED)]
+    assert (lowest["environment"], lowest["python"]) == ("lowest", pythons[0])
+    assert (newest["environment"], newest["python"]) == ("newest", pythons[-1])
+    assert lowest["torch"] == versions.lowest()["torch"] + ".0"
+    assert not newest["torch"]
+    assert {lowest["environment"], newest["environment"]} <= versions.environments("1").keys()
 
 
 def test_the_package_imports_only_what_it_declares():

@@ -26,6 +26,13 @@ def test_frame_gives_back_what_came_in(pairs):
     assert back["item"].tolist() == df["item"].tolist()
 
 
+def test_text_is_told_apart_after_a_nul_too():
+    df = pd.DataFrame({"user": ["a", "a", "a\0"], "item": ["", "\0", "\0b"], "rating": 3.0})
+    ratings = Ratings.from_frame(df)
+    assert (ratings.n_users, ratings.n_items) == (2, 3)
+    assert ratings.frame["item"].tolist() == df["item"].tolist()
+
+
 def test_other_column_names():
     df = tiny_frame().rename(columns={"user": "who", "item": "what", "rating": "stars", "timestamp": "when"})
     ratings = Ratings.from_frame(df, user="who", item="what", rating="stars", timestamp="when")

