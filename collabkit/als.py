@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from collabkit.blocks import Blocks
+from collabkit import checks
+from collabkit.blocks import Blocks, cholesky
 from collabkit.models import DotProductBias
-from collabkit.ratings import Ratings
+from collabkit.pairs import pair_codes
+from collabkit.ratings import Ratings, Vocabulary
 
 
 class ALS:
@@ -36,11 +39,24 @@ class ALS:
         mean_: μ.
         user_, item_: ``[bias, factors]`` of each, ``(U, 1 + K)`` and ``(I, 1 + K)``.
         objective_, seconds_: after each sweep, the value of the objective, and the seconds since the first one began.
+        users_, items_: the vocabularies that it was trained on.
 
     ``predict`` answers an unknown user or item with what the other side and μ say, both with μ. Nothing is clipped.
+    A fit that is interrupted, or refused, leaves whatever was learnt before.
 
+    Raises: when fitted, ``ValueError`` or ``TypeError`` for a setting outside its range, both penalties being positive,
+        or a user with one rating would have no unique answer; ``FloatingPointError`` for ratings of a size that float32
+        does not bear. ``NotFittedError`` of scikit-learn, when asked before.
     Source: :cite:t:`zhou2008large`; :cite:t:`koren2009matrix`.
     """
+
+    users_: Vocabulary
+    items_: Vocabulary
+    mean_: float
+    user_: np.ndarray
+    item_: np.ndarray
+    objective_: list[float]
+    seconds_: list[float]
 
     def __init__(
         self,
@@ -56,35 +72,37 @@ class ALS:
 
     def fit(self, train: Ratings) -> ALS:
         """Solve both sides in turn on these ratings; returns itself."""
-        bias_penalty = self.penalty if self.bias_penalty is None else self.bias_penalty
-        if self.penalty <= 0 or bias_penalty <= 0:
-            raise ValueError(
-                f"penalty={self.penalty}, bias_penalty={self.bias_penalty}: both must be positive, or a user with one "
-                "rating has no unique answer."
-            )
-        user, item = (torch.from_numpy(code.astype("int64")).to(self.device) for code in (train.user, train.item))
-        self.users_, self.items_, self.mean_ = train.users, train.items, float(train.rating.mean(dtype="float64"))
-        y = torch.from_numpy(train.rating).to(self.device) - self.mean_  # (n,)
+        checks.rated(train, "train")
+        n_factors = checks.whole("n_factors", self.n_factors, at_least=0)
+        n_sweeps = checks.whole("n_sweeps", self.n_sweeps, at_least=1)
+        seed, device = checks.seed(self.seed), checks.device(self.device)
+        of_factors = checks.number("penalty", self.penalty, above=0, at_most=checks.WIDEST)
+        penalty = torch.full((1 + n_factors,), of_factors)  # as a row of P
+        if self.bias_penalty is not None:
+            penalty[0] = checks.number("bias_penalty", self.bias_penalty, above=0, at_most=checks.WIDEST)
+        penalty = penalty.to(device)
+        user, item = (torch.from_numpy(code.astype("int64")).to(device) for code in (train.user, train.item))
+        mean = float(train.rating.mean(dtype="float64"))
+        y = torch.from_numpy(train.rating).to(device) - mean  # (n,)
         sides = (
-            Blocks(train.user, train.item, train.n_items, self.device),
-            Blocks(train.item, train.user, train.n_users, self.device),
+            Blocks(train.user, train.item, train.n_items, device),
+            Blocks(train.item, train.user, train.n_users, device),
         )
-        generator = torch.Generator().manual_seed(self.seed)
-        P = torch.zeros(train.n_users, 1 + self.n_factors, device=self.device)  # (U, 1 + K): bias, factors
-        Q = torch.zeros(train.n_items, 1 + self.n_factors)
-        Q[:, 1:].normal_(0, 0.1, generator=generator)
-        Q = Q.to(self.device)
-        penalty = torch.full((1 + self.n_factors,), float(self.penalty), device=self.device)  # (1 + K,), as a row of P
-        penalty[0] = bias_penalty
-        self.objective_: list[float] = []
-        self.seconds_: list[float] = []
+        P = torch.zeros(train.n_users, 1 + n_factors, device=device)  # (U, 1 + K): bias, factors
+        Q = torch.zeros(train.n_items, 1 + n_factors)
+        Q[:, 1:].normal_(0, 0.1, generator=torch.Generator().manual_seed(seed))
+        Q = Q.to(device)
+        objective: list[float] = []
+        seconds: list[float] = []
         start = time.perf_counter()
-        for _ in range(self.n_sweeps):
+        for _ in range(n_sweeps):
             P = self._solve(sides[0], Q, y - Q[item, 0], penalty, len(P))
             Q = self._solve(sides[1], P, y - P[user, 0], penalty, len(Q))
-            self.objective_.append(self._objective(P, Q, user, item, y, penalty))
-            self.seconds_.append(time.perf_counter() - start)
-        self.user_, self.item_ = P.cpu().numpy(), Q.cpu().numpy()
+            objective.append(finite(self._objective(P, Q, user, item, y, penalty)))
+            seconds.append(time.perf_counter() - start)
+        learnt = {"mean_": mean, "user_": P.cpu().numpy(), "item_": Q.cpu().numpy()}
+        learnt |= {"users_": train.users, "items_": train.items, "objective_": objective, "seconds_": seconds}
+        vars(self).update(learnt)  # all at once: never tables of one fit and ids of another
         return self
 
     @staticmethod
@@ -93,8 +111,7 @@ class ALS:
         design = torch.cat([torch.ones_like(fixed[:, :1]), fixed[:, 1:]], dim=1)  # a 1 for the bias, then the factors
         solved = torch.zeros(n, fixed.shape[1], device=fixed.device)
         for owner, A, b in side.normal_equations(design, y):
-            cholesky = torch.linalg.cholesky(A + penalty.diag())
-            solved[owner] = torch.cholesky_solve(b.unsqueeze(-1), cholesky).squeeze(-1)
+            solved[owner] = torch.cholesky_solve(b.unsqueeze(-1), cholesky(A + penalty.diag())).squeeze(-1)
         return solved
 
     @staticmethod
@@ -107,17 +124,18 @@ class ALS:
         return float(misses + ((P.square().sum(dim=0) + Q.square().sum(dim=0)) * penalty).sum())
 
     def predict(self, users, items) -> np.ndarray:
-        """Stars ``(n,)`` for pairs of user and item ids."""
-        user, known_user = self.users_.index(users, missing="unknown")
-        item, known_item = self.items_.index(items, missing="unknown")
+        """Stars ``(n,)`` for pairs of user and item ids; one id on either side goes with all on the other."""
+        checks.fitted(self)
+        user, known_user, item, known_item = pair_codes(self.users_, self.items_, users, items)
         p, q = self.user_[user] * known_user[:, None], self.item_[item] * known_item[:, None]  # (n, 1 + K)
         return self.mean_ + p[:, 0] + q[:, 0] + np.einsum("nk,nk->n", p[:, 1:], q[:, 1:])
 
     def as_module(self) -> DotProductBias:
         """The same predictions as a module, over codes: a copy of the tables, μ in the item biases, no range."""
-        with torch.device("meta"):  # tables without numbers, since those drawn at random would only be replaced
-            module = DotProductBias(len(self.users_), len(self.items_), self.n_factors)
+        checks.fitted(self)
         user, item = torch.tensor(self.user_), torch.tensor(self.item_)  # (U, 1 + K), (I, 1 + K)
+        with torch.device("meta"):  # tables without numbers, since those drawn at random would only be replaced
+            module = DotProductBias(len(user), len(item), user.shape[1] - 1)
         tables = {
             "user_factors.weight": user[:, 1:].contiguous(),
             "item_factors.weight": item[:, 1:].contiguous(),
@@ -126,3 +144,16 @@ class ALS:
         }
         module.load_state_dict(tables, assign=True)
         return module
+
+
+def finite(objective: float) -> float:
+    """The value of an objective.
+
+    Raises: ``FloatingPointError`` when it is none, since the numbers behind it have left float32.
+    """
+    if not math.isfinite(objective):
+        raise FloatingPointError(
+            f"the objective is {objective}: ratings or penalties of this size are too large for float32. Divide the "
+            "ratings by their standard deviation, or choose a smaller penalty."
+        )
+    return objective

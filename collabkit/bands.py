@@ -59,8 +59,10 @@ def measured() -> dict:
 def band(name: str, measure: str = "rmse") -> Band:
     """The band of a run, e.g. ``band("small-2016/course-no-decay/dot")``, as RMSE in stars or as ``"mse"``.
 
-    Raises: ``KeyError`` that lists the names there are.
+    Raises: ``KeyError`` that lists the names there are; ``ValueError`` for another measure.
     """
+    if measure not in ("rmse", "mse"):
+        raise ValueError(f"measure={measure!r}: choose 'rmse' or 'mse'.")
     bands = measured()["bands"]
     if name not in bands:
         raise KeyError(f"no band {name!r}. There are: {', '.join(sorted(bands))}")

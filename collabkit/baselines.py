@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from collabkit.checks import number, rated
-from collabkit.ratings import Ratings
+from collabkit import checks
+from collabkit.pairs import pair_codes
+from collabkit.ratings import Ratings, Vocabulary
 
 if TYPE_CHECKING:
     from collabkit.models import DotProductBias
@@ -28,6 +29,12 @@ class MeanBaseline:
     Once fitted, ``mean_`` is :math:`\mu`, and ``user_offset_`` ``(U,)`` and ``item_offset_`` ``(I,)`` are the rest.
     """
 
+    users_: Vocabulary
+    items_: Vocabulary
+    mean_: float
+    user_offset_: np.ndarray
+    item_offset_: np.ndarray
+
     def __init__(self, by: tuple[str, ...] = ("user", "item"), damping: float = 0.0):
         if not isinstance(by, tuple | list) or any(one not in ("user", "item") for one in by):
             raise ValueError(f"by={by!r}: choose from 'user' and 'item', in a tuple such as ('user',).")
@@ -35,19 +42,20 @@ class MeanBaseline:
 
     def fit(self, train: Ratings) -> MeanBaseline:
         """Take the means of the training ratings; returns itself."""
-        rated(train, "train")
-        damping = number("damping", self.damping, at_least=0)
-        self.users_, self.items_ = train.users, train.items
-        self.mean_ = float(train.rating.mean(dtype="float64"))
-        residual = train.rating - self.mean_
-        self.user_offset_ = _mean_by(train.user, residual, train.n_users, damping) * ("user" in self.by)  # (U,)
-        self.item_offset_ = _mean_by(train.item, residual, train.n_items, damping) * ("item" in self.by)  # (I,)
+        checks.rated(train, "train")
+        damping = checks.number("damping", self.damping, at_least=0)
+        mean = float(train.rating.mean(dtype="float64"))
+        residual = train.rating - mean
+        user_offset = _mean_by(train.user, residual, train.n_users, damping) * ("user" in self.by)  # (U,)
+        item_offset = _mean_by(train.item, residual, train.n_items, damping) * ("item" in self.by)  # (I,)
+        learnt = {"users_": train.users, "items_": train.items, "mean_": mean}
+        vars(self).update(learnt, user_offset_=user_offset, item_offset_=item_offset)  # all at once
         return self
 
     def predict(self, users, items) -> np.ndarray:
         """Stars ``(n,)`` for pairs of user and item ids."""
-        user, known_user = self.users_.index(users, missing="unknown")
-        item, known_item = self.items_.index(items, missing="unknown")
+        checks.fitted(self)
+        user, known_user, item, known_item = pair_codes(self.users_, self.items_, users, items)
         return self.mean_ + self.user_offset_[user] * known_user + self.item_offset_[item] * known_item
 
 
@@ -58,11 +66,15 @@ class PopularityBaseline:
     fitted, ``counts_`` ``(I,)`` has the scores.
     """
 
+    users_: Vocabulary
+    items_: Vocabulary
+    counts_: np.ndarray
+
     def fit(self, train: Ratings) -> PopularityBaseline:
         """Count the training ratings of each item; returns itself."""
-        rated(train, "train")
-        self.n_users_ = train.n_users
-        self.counts_ = np.bincount(train.item, minlength=train.n_items)
+        checks.rated(train, "train")
+        counts = np.bincount(train.item, minlength=train.n_items)
+        vars(self).update(users_=train.users, items_=train.items, counts_=counts)  # all at once
         return self
 
     def as_module(self) -> DotProductBias:
@@ -71,12 +83,14 @@ class PopularityBaseline:
 
         from collabkit.models import DotProductBias
 
+        checks.fitted(self)
+        n_users = len(self.users_)
         with torch.device("meta"):  # tables without numbers, since those drawn at random would only be replaced
-            module = DotProductBias(self.n_users_, len(self.counts_), n_factors=0)
+            module = DotProductBias(n_users, len(self.counts_), n_factors=0)
         tables = {
-            "user_factors.weight": torch.zeros(self.n_users_, 0),
+            "user_factors.weight": torch.zeros(n_users, 0),
             "item_factors.weight": torch.zeros(len(self.counts_), 0),
-            "user_bias.weight": torch.zeros(self.n_users_, 1),
+            "user_bias.weight": torch.zeros(n_users, 1),
             "item_bias.weight": torch.tensor(self.counts_, dtype=torch.float32).unsqueeze(1),
         }
         module.load_state_dict(tables, assign=True)

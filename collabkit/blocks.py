@@ -80,3 +80,17 @@ class Blocks:
         for owner, other, row in self.blocks:
             total[owner] = torch.where(other < self.n_others, values[row], 0).sum(dim=1, dtype=torch.float64)
         return total
+
+
+def cholesky(A: Tensor) -> Tensor:
+    """The lower factors ``(g, K, K)`` of positive definite matrices.
+
+    Raises: ``FloatingPointError`` when rounding has left one of them without.
+    """
+    try:
+        return torch.linalg.cholesky(A)
+    except torch.linalg.LinAlgError as error:
+        raise FloatingPointError(
+            "a regression has no unique answer in float32: its numbers are too large beside its penalty. Divide what "
+            "is huge (ratings or features by their standard deviation, or alpha), or take a larger penalty."
+        ) from error

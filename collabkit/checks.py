@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import reprlib
 import sys
+from collections.abc import Callable
+from functools import wraps
 from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import torch
+
     from collabkit.ratings import Ratings
     from collabkit.splits import Split
 
@@ -82,6 +87,49 @@ def parted(split, name: str = "split") -> Split:
         cure = "random_split(ratings) makes one of Ratings, and Ratings.from_frame(df) those of a DataFrame"
         raise TypeError(f"{name} is a {type(split).__name__} and has to be a Split: {cure}.")
     return split
+
+
+def device(value, name: str = "device") -> torch.device:
+    """A device by PyTorch's name for it. Whether this machine has one shows when a tensor is sent there."""
+    import torch
+
+    try:
+        return torch.device(value)
+    except (RuntimeError, TypeError, ValueError):
+        cure = "choose one by PyTorch's name for it, such as 'cpu', 'cuda' or 'mps'."
+        raise ValueError(f"{name}={_short(value)}: {cure}") from None
+
+
+def fitted(model) -> None:
+    """Refuse a model that has learnt nothing yet; by custom, what is learnt has a name that ends in ``_``."""
+    if not any(name.endswith("_") and not name.startswith("_") for name in vars(model)):
+        from sklearn.exceptions import NotFittedError  # here, since to import scikit-learn takes a second
+
+        raise NotFittedError(f"this {type(model).__name__} has learnt nothing yet: call fit(train) before you ask it.")
+
+
+def arguments(**checks: Callable) -> Callable:
+    """A decorator: before the function runs, its arguments of these names are checked, and taken as they come back.
+
+    Args:
+        checks: by the name of an argument, a function of the name and the value, such as ``interval``. Names that
+            the function does not have are no matter, so that several may share one table.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        signature = inspect.signature(function)
+
+        @wraps(function)
+        def checked(*args, **kwargs):
+            given = signature.bind(*args, **kwargs)
+            for name, value in given.arguments.items():
+                if name in checks:
+                    given.arguments[name] = checks[name](name, value)
+            return function(*given.args, **given.kwargs)
+
+        return checked
+
+    return decorate
 
 
 def _checked(name: str, value, what: str, fits, above=-INF, at_least=-INF, below=INF, at_most=INF):

@@ -9,6 +9,7 @@ import torch
 from scipy.special import expit
 from torch import nn
 
+from collabkit.checks import interval, rated
 from collabkit.interpret import table
 from collabkit.ratings import Ratings
 
@@ -43,7 +44,7 @@ class FoldIn:
 
     def __init__(self, fixed, mean, precision, y_range: tuple[float, float] | None = None):
         self.fixed, self.mean, self.precision = (np.asarray(one, dtype="float64") for one in (fixed, mean, precision))
-        self.y_range = y_range
+        self.y_range = interval("y_range", y_range)
 
     @classmethod
     def of(cls, model: nn.Module, ratings: Ratings, side: str = "user") -> FoldIn:
@@ -164,11 +165,14 @@ def with_average_rows(model: nn.Module, ratings: Ratings) -> nn.Module:
     has no training ratings is the average of those that have some, and so is one more row at the end, for ids that the
     model has never heard of: code ``n_users`` or ``n_items``. Tables are told by name, ``user_…`` and ``item_…``.
 
-    Raises: ``ValueError`` for a model without a table of that many users or items.
+    Raises: ``ValueError`` for a model without a table of that many users or items; ``TypeError`` for what is no module.
     """
+    rated(ratings)
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"{type(model).__name__} is no module: pass one, which for a fitted ALS is als.as_module().")
     served = copy.deepcopy(model).eval().requires_grad_(False)
     for side, code, n in (("user", ratings.user, ratings.n_users), ("item", ratings.item, ratings.n_items)):
-        rated = np.bincount(code, minlength=n) > 0
+        has_ratings = np.bincount(code, minlength=n) > 0
         found = {name: one for name, one in served.named_parameters() if name.startswith(f"{side}_")}
         if not found or any(len(one) != n for one in found.values()):
             sizes = {name: tuple(one.shape) for name, one in model.named_parameters()}
@@ -177,7 +181,7 @@ def with_average_rows(model: nn.Module, ratings: Ratings) -> nn.Module:
                 f"has {sizes}. Pass the ratings (or the part of them) that it was trained on."
             )
         for name, one in found.items():
-            trained = torch.from_numpy(rated).to(one.device)
+            trained = torch.from_numpy(has_ratings).to(one.device)
             average = one[trained].mean(dim=0, dtype=torch.float64).to(one.dtype)
             rows = torch.cat([torch.where(trained[:, None], one, average), average[None]])
             owner, _, leaf = name.rpartition(".")

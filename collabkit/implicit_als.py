@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from collabkit.blocks import Blocks
+from collabkit import checks
+from collabkit.als import finite
+from collabkit.blocks import Blocks, cholesky
 from collabkit.models import DotProduct
-from collabkit.ratings import Ratings
+from collabkit.ratings import Ratings, Vocabulary
 
 
 class ImplicitALS:
@@ -42,13 +45,24 @@ class ImplicitALS:
     Attributes:
         user_, item_: factors of each, ``(U, K)`` and ``(I, K)``; zeros for one without ratings.
         objective_, seconds_: after each sweep, the value of the objective, and the seconds since the first one began.
+        users_, items_: the vocabularies that it was trained on.
 
     A score is not a number of stars, so there is no ``predict``: it is there to rank, through :meth:`as_module`.
 
-    Raises: ``ValueError``, when fitted, for a λ that is not positive, a negative α, or when no rating reaches
-    ``at_least``.
+    A fit that is interrupted, or refused, leaves whatever was learnt before.
+
+    Raises: when fitted, ``ValueError`` or ``TypeError`` for a setting outside its range, λ being positive and α not
+        negative, or when no rating reaches ``at_least``; ``FloatingPointError`` where float32 does not bear the
+        settings. ``NotFittedError`` of scikit-learn, when asked before.
     Source: :cite:t:`hu2008collaborative`, with one confidence for all ratings.
     """
+
+    users_: Vocabulary
+    items_: Vocabulary
+    user_: np.ndarray
+    item_: np.ndarray
+    objective_: list[float]
+    seconds_: list[float]
 
     def __init__(
         self,
@@ -65,49 +79,54 @@ class ImplicitALS:
 
     def fit(self, train: Ratings) -> ImplicitALS:
         """Solve both sides in turn on these ratings; returns itself."""
-        if self.penalty <= 0 or self.alpha < 0:
-            raise ValueError(
-                f"penalty={self.penalty}, alpha={self.alpha}: the penalty must be positive and alpha not negative, or "
-                "a regression may have no unique answer."
-            )
+        checks.rated(train, "train")
+        n_factors = checks.whole("n_factors", self.n_factors, at_least=1)
+        n_sweeps = checks.whole("n_sweeps", self.n_sweeps, at_least=1)
+        penalty = checks.number("penalty", self.penalty, above=0, at_most=checks.WIDEST)
+        alpha = checks.number("alpha", self.alpha, at_least=0, at_most=checks.WIDEST)
+        seed, device = checks.seed(self.seed), checks.device(self.device)
         if self.at_least is not None:
-            train = train.take(train.rating >= self.at_least)
+            train = train.take(train.rating >= checks.number("at_least", self.at_least))
         if not len(train):
             raise ValueError(f"no rating reaches at_least={self.at_least} stars: nothing is left to learn from.")
-        user, item = (torch.from_numpy(code.astype("int64")).to(self.device) for code in (train.user, train.item))
-        of_users = Blocks(train.user, train.item, train.n_items, self.device)
-        of_items = Blocks(train.item, train.user, train.n_users, self.device)
-        generator = torch.Generator().manual_seed(self.seed)
-        P = torch.zeros(train.n_users, self.n_factors, device=self.device)
-        Q = torch.empty(train.n_items, self.n_factors).normal_(0, 0.1, generator=generator).to(self.device)
-        self.objective_: list[float] = []
-        self.seconds_: list[float] = []
+        user, item = (torch.from_numpy(code.astype("int64")).to(device) for code in (train.user, train.item))
+        of_users = Blocks(train.user, train.item, train.n_items, device)
+        of_items = Blocks(train.item, train.user, train.n_users, device)
+        generator = torch.Generator().manual_seed(seed)
+        P = torch.zeros(train.n_users, n_factors, device=device)
+        Q = torch.empty(train.n_items, n_factors).normal_(0, 0.1, generator=generator).to(device)
+        objective: list[float] = []
+        seconds: list[float] = []
         start = time.perf_counter()
-        for _ in range(self.n_sweeps):
-            P = self._solve(of_users, Q, len(user), len(P))  # (U, K)
-            Q = self._solve(of_items, P, len(item), len(Q))  # (I, K)
-            self.objective_.append(self._objective(P, Q, user, item))
-            self.seconds_.append(time.perf_counter() - start)
-        self.user_, self.item_ = P.cpu().numpy(), Q.cpu().numpy()
+        for _ in range(n_sweeps):
+            P = self._solve(of_users, Q, len(user), len(P), penalty, alpha)  # (U, K)
+            Q = self._solve(of_items, P, len(item), len(Q), penalty, alpha)  # (I, K)
+            objective.append(finite(self._objective(P, Q, user, item, penalty, alpha)))
+            seconds.append(time.perf_counter() - start)
+        learnt = {"users_": train.users, "items_": train.items, "user_": P.cpu().numpy(), "item_": Q.cpu().numpy()}
+        vars(self).update(learnt, objective_=objective, seconds_=seconds)  # all at once, never a part of two fits
         return self
 
-    def _solve(self, side: Blocks, fixed: Tensor, n_ratings: int, n: int) -> Tensor:
+    @staticmethod
+    def _solve(side: Blocks, fixed: Tensor, n_ratings: int, n: int, penalty: float, alpha: float) -> Tensor:
         """The best factors of every owner ``(n, K)``; zeros for one without ratings."""
-        everybody = fixed.T @ fixed + self.penalty * torch.eye(self.n_factors, device=fixed.device)  # (K, K)
-        preference = fixed.new_full((n_ratings,), 1 + self.alpha)
-        solved = fixed.new_zeros(n, self.n_factors)
+        K = fixed.shape[1]
+        everybody = fixed.T @ fixed + penalty * torch.eye(K, device=fixed.device)  # (K, K)
+        preference = fixed.new_full((n_ratings,), 1 + alpha)
+        solved = fixed.new_zeros(n, K)
         for owner, A, b in side.normal_equations(fixed, preference):
-            cholesky = torch.linalg.cholesky(torch.add(everybody, A, alpha=self.alpha))
-            solved[owner] = torch.cholesky_solve(b.unsqueeze(-1), cholesky).squeeze(-1)
+            factor = cholesky(torch.add(everybody, A, alpha=alpha))
+            solved[owner] = torch.cholesky_solve(b.unsqueeze(-1), factor).squeeze(-1)
         return solved
 
-    def _objective(self, P: Tensor, Q: Tensor, user: Tensor, item: Tensor) -> float:
+    @staticmethod
+    def _objective(P: Tensor, Q: Tensor, user: Tensor, item: Tensor, penalty: float, alpha: float) -> float:
         """Over all U · I pairs in O(ratings): as if none were rated, then put right where one is."""
         of_users, of_items = ((table.T @ table).double() for table in (P, Q))  # (K, K)
-        total = (of_users * of_items).sum() + self.penalty * (of_users.trace() + of_items.trace())
+        total = (of_users * of_items).sum() + penalty * (of_users.trace() + of_items.trace())
         for u, i in zip(user.split(1_000_000), item.split(1_000_000), strict=True):
             score = (P[u] * Q[i]).sum(dim=1).double()  # (rows,)
-            total += ((1 + self.alpha) * (1 - score).square() - score.square()).sum()
+            total += ((1 + alpha) * (1 - score).square() - score.square()).sum()
         return float(total)
 
     def as_module(self) -> DotProduct:
@@ -115,9 +134,10 @@ class ImplicitALS:
 
         A user without ratings gets the mean factors of the others, and so a list of what people choose on average.
         """
-        with torch.device("meta"):  # tables without numbers, since those drawn at random would only be replaced
-            module = DotProduct(len(self.user_), len(self.item_), self.n_factors)
+        checks.fitted(self)
         user, item = torch.tensor(self.user_), torch.tensor(self.item_)
+        with torch.device("meta"):  # tables without numbers, since those drawn at random would only be replaced
+            module = DotProduct(len(user), len(item), user.shape[1])
         known = user.any(dim=1)
         user[~known] = user[known].mean(dim=0)
         tables = {"user_factors.weight": user, "item_factors.weight": item}

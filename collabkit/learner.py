@@ -14,9 +14,11 @@ from fastai.data.core import DataLoaders
 from fastai.learner import AvgSmoothLoss, Learner, Recorder
 from fastai.metrics import AccumMetric
 from fastai.optimizer import Optimizer, OptimWrapper
+from fastai.torch_core import is_listy
 from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
+from collabkit import checks
 from collabkit.metrics import rmse
 from collabkit.recipe import RECIPE, SETTLED_ON
 from collabkit.start import start_at_mean
@@ -56,11 +58,19 @@ def rating_learner(
 
     The model trains where ``dls`` live: the GPU when there is one.
 
-    Raises: ``FloatingPointError``, in training, when the loss is no longer a number.
+    Raises: ``ValueError`` for a rate that is not above 0 and a decay below 0, also when it trains; ``TypeError`` for
+        what are no ``dls`` and for what is no module; ``FloatingPointError``, in training, when the loss is no longer a
+        number.
     Source: :cite:t:`loshchilov2019decoupled`; :cite:t:`howard2020fastai`.
     """
-    wd = RECIPE.sized(dls.train.n).wd if wd is None else wd
-    mean_start = dls.train.n < SETTLED_ON if mean_start is None else mean_start
+    if not isinstance(dls, DataLoaders):
+        raise TypeError(f"dls is a {type(dls).__name__}: collab_dataloaders(split) makes them of a split.")
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {type(model).__name__}: pass the module to train, such as DotProductBias(…).")
+    wd, lr = decay(RECIPE.sized(dls.train.n).wd if wd is None else wd), rate("lr", lr)
+    decay_factors = checks.flag("decay_factors", decay_factors)
+    decay_biases = checks.flag("decay_biases", decay_biases)
+    mean_start = dls.train.n < SETTLED_ON if mean_start is None else checks.flag("mean_start", mean_start)
     kwargs = {
         "loss_func": mean_squared_error,
         "metrics": AccumMetric(rmse),
@@ -81,6 +91,14 @@ class RatingLearner(Learner):
 
     _redrawn = 0.0
 
+    def fit(self, n_epoch, lr=None, wd=None, *args, **kwargs):
+        """fastai's ``fit``: epochs at one rate."""
+        super().fit(checks.whole("n_epoch", n_epoch, at_least=1), rate("lr", lr), decay(wd), *args, **kwargs)
+
+    def fit_one_cycle(self, n_epoch, lr_max=None, *args, **kwargs):
+        """fastai's ``fit_one_cycle``: epochs in which the rate rises to ``lr_max`` and falls to nothing."""
+        super().fit_one_cycle(n_epoch, rate("lr_max", lr_max), *args, **kwargs)
+
     def export(self, *args, **kwargs):
         """fastai's ``export``, without what the last batches have left: ratings in the metrics, errors in the loss."""
         for metric in self.metrics:
@@ -98,6 +116,16 @@ class RatingLearner(Learner):
                 self._redrawn = time.monotonic()
             if event_name in vars(cb) or hasattr(type(cb), event_name):
                 cb(event_name)
+
+
+def rate(name: str, value):
+    """A learning rate above 0; ``None`` and what fastai takes for several groups, such as a slice, stay as they are."""
+    return value if value is None or is_listy(value) else checks.number(name, value, above=0)
+
+
+def decay(value):
+    """A weight decay of at least 0; ``None`` stays as it is."""
+    return None if value is None else checks.number("wd", value, at_least=0)
 
 
 def mean_squared_error(prediction: Tensor, stars: Tensor, reduction: str = "mean") -> Tensor:

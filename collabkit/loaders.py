@@ -14,6 +14,7 @@ from fastai.data.load import DataLoader
 from fastai.torch_core import default_device, display_df
 from torch import Tensor
 
+from collabkit import checks
 from collabkit.ratings import Ratings
 from collabkit.recipe import RECIPE
 from collabkit.splits import Split
@@ -42,11 +43,14 @@ class RatingsDataset:
     @classmethod
     def of_pairs(cls, pairs, ratings: Ratings) -> RatingsDataset:
         """From (user id, item id) pairs: a list, or a DataFrame with columns ``user, item[, rating]``."""
-        df = (
-            pairs
-            if isinstance(pairs, pd.DataFrame)
-            else pd.DataFrame(list(pairs)).iloc[:, :2].set_axis(["user", "item"], axis=1)
-        )
+        df = pairs
+        if not isinstance(pairs, pd.DataFrame):
+            df = pd.DataFrame(list(pairs)).rename(columns={0: "user", 1: "item"})
+        if not {"user", "item"} <= set(df.columns):
+            raise ValueError(
+                "pairs of ids are asked for, such as [(user, item), …] or a DataFrame with columns user and item; here "
+                f"are {len(df)} rows with the columns {list(df.columns)}."
+            )
         user = ratings.users.index(df["user"].to_numpy())
         item = ratings.items.index(df["item"].to_numpy())
         y = torch.tensor(df["rating"].to_numpy("float32")).unsqueeze(1) if "rating" in df.columns else None
@@ -98,6 +102,8 @@ class RatingsLoader(DataLoader):
     def __init__(
         self, dataset, bs=64, shuffle=False, drop_last=False, device=None, seed=0, replacement=False, **kwargs
     ):
+        bs, seed = checks.whole("bs", bs, at_least=1), checks.seed(seed)
+        replacement = checks.flag("replacement", replacement)
         kwargs.pop("num_workers", None)  # tensors are sliced in this process; there is nothing for a worker to do
         with _untouched_global_random():
             super().__init__(
@@ -199,12 +205,12 @@ def collab_dataloaders(
     start; ``dls.valid.dataset.cold`` marks such ratings.
 
     Shape: each batch is x ``(B, 2)`` int64 (user index, item index) and y ``(B, 1)`` float32 stars.
-    Raises: ``ValueError`` for ``bs`` below 1.
+    Raises: ``ValueError`` for ``bs`` below 1, a seed below 0, and a device that PyTorch does not know; ``TypeError``
+        for what is no split, such as its training part.
     """
-    bs = RECIPE.sized(len(split.train)).bs if bs is None else bs
-    if bs < 1:
-        raise ValueError(f"bs={bs}: a batch holds at least one rating.")
-    device = default_device() if device is None else torch.device(device)
+    checks.parted(split)
+    bs = RECIPE.sized(len(split.train)).bs if bs is None else checks.whole("bs", bs, at_least=1)
+    device = default_device() if device is None else checks.device(device)
     train, valid = (RatingsDataset.of(getattr(split, part), split.cold(part)).to(device) for part in ("train", "valid"))
     return DataLoaders(
         RatingsLoader(train, bs=bs, shuffle=True, seed=seed, replacement=replacement, device=device),

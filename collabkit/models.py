@@ -1,4 +1,4 @@
-"""The models of chapters 2 to 8, in the order in which they are built. Plain PyTorch, nothing else."""
+"""The models of chapters 2 to 8, in the order in which they are built. Plain PyTorch, and a guard at the door."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+
+from collabkit.checks import arguments
+from collabkit.guard import guarded, one_or_two, shape
 
 
 def embedding(n: int, n_factors: int) -> nn.Embedding:
@@ -19,10 +22,16 @@ def embedding(n: int, n_factors: int) -> nn.Embedding:
 
 
 def sigmoid_range(x: Tensor, lo: float, hi: float) -> Tensor:
-    r"""Squash any score into (lo, hi): :math:`\operatorname{sigmoid}(x)\,(hi - lo) + lo`. Any shape."""
+    r"""Squash any score into (lo, hi): :math:`\operatorname{sigmoid}(x)\,(hi - lo) + lo`. Any shape.
+
+    Raises: ``ValueError`` unless lo < hi.
+    """
+    if not lo < hi:
+        raise ValueError(f"({lo}, {hi}) is no range: the first number has to be less than the second.")
     return torch.sigmoid(x) * (hi - lo) + lo
 
 
+@guarded()
 class DotProduct(nn.Module):
     r"""Matrix factorization: a rating is how far a user's and an item's factors agree.
 
@@ -37,7 +46,8 @@ class DotProduct(nn.Module):
     A row that training never touched keeps its small random start.
 
     Shape: x ``(B, 2)`` int64 (user index, item index) -> ``(B, 1)`` predicted stars.
-    Raises: ``IndexError`` for an index outside its table.
+    Raises: ``IndexError`` for an index outside its table; ``ValueError`` for x of another shape. When built,
+        ``ValueError`` or ``TypeError`` for sizes below 1 (K: below 0), and for a range without lo < hi.
     Source: :cite:t:`funk2006netflix`; :cite:t:`koren2009matrix`.
     """
 
@@ -54,6 +64,7 @@ class DotProduct(nn.Module):
         return score if self.y_range is None else sigmoid_range(score, *self.y_range)
 
 
+@guarded()
 class DotProductBias(nn.Module):
     r"""Matrix factorization with user and item biases.
 
@@ -65,7 +76,8 @@ class DotProductBias(nn.Module):
         y_range: (lo, hi) in stars; ``None`` leaves the score unbounded.
 
     Shape: x ``(B, 2)`` int64 (user index, item index) -> ``(B, 1)`` predicted stars.
-    Raises: ``IndexError`` for an index outside its table.
+    Raises: ``IndexError`` for an index outside its table; ``ValueError`` for x of another shape. When built,
+        ``ValueError`` or ``TypeError`` for sizes below 1 (K: below 0), and for a range without lo < hi.
     Source: :cite:t:`koren2009matrix`.
     """
 
@@ -84,11 +96,13 @@ class DotProductBias(nn.Module):
         return score if self.y_range is None else sigmoid_range(score, *self.y_range)
 
 
+@arguments(size=shape)
 def create_params(size) -> nn.Parameter:
     """An embedding table made by hand: a parameter of this size, drawn from N(0, 0.01²)."""
     return nn.Parameter(torch.zeros(size).normal_(0, 0.01))
 
 
+@guarded()
 class DotProductBiasParams(nn.Module):
     """:class:`DotProductBias` on four hand-made tables; same arguments, shapes and scores.
 
@@ -112,6 +126,7 @@ class DotProductBiasParams(nn.Module):
         return score if self.y_range is None else sigmoid_range(score, *self.y_range)
 
 
+@guarded(n_factors=one_or_two)
 class EmbeddingNet(nn.Module):
     r"""A neural net on the two embeddings laid end to end.
 
@@ -125,7 +140,8 @@ class EmbeddingNet(nn.Module):
         embedding_dropout, dropout: share of values dropped in training after the embeddings, and after each layer.
 
     Shape: x ``(B, 2)`` int64 (user index, item index) -> ``(B, 1)`` predicted stars.
-    Raises: ``IndexError`` for an index outside its table.
+    Raises: ``IndexError`` for an index outside its table; ``ValueError`` for x of another shape. When built,
+        ``ValueError`` or ``TypeError`` for sizes below 1 (K: below 0), and for a range without lo < hi.
     Source: :cite:t:`he2017neural`; :cite:t:`howard2020fastai`.
     """
 

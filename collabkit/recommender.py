@@ -8,14 +8,14 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy.sparse import csr_matrix
 from torch import nn
 
-from collabkit import interpret
+from collabkit import checks, interpret
 from collabkit.catalogue import Catalogue, as_ids
 from collabkit.fold_in import FoldIn, dot_product_tables, with_average_rows
-from collabkit.newcomer import Newcomer, NewUser, at_least_one, checked_stars, code_or_last
+from collabkit.newcomer import Newcomer, NewUser, at_least_one, checked_stars
+from collabkit.pairs import pair_codes
 from collabkit.ratings import Ratings
 from collabkit.topk import DotScores, predict_pairs, top_k
 
@@ -29,7 +29,9 @@ class Recommender:
     Args:
         model: a module ``(B, 2) -> (B, 1)`` over the codes of ``ratings``, or a fitted :class:`collabkit.ALS` or
             anything else with ``as_module()``. A copy is kept: later training does not reach it.
-        ratings: the ratings that it was trained on. They say what each user has rated, and whom the model knows.
+        ratings: the ratings that it was trained on, or another part of the same table. They say what each user has
+            rated, and whom the model knows: what was fitted knows its ids, and others are refused; a module knows no
+            ids, and only the sizes of its tables can be compared.
         device: where it serves from, wherever it was trained. Processors and GPUs round differently: the same answers,
             to the bit, come from the same device only, and so the default is the one that everybody has.
 
@@ -40,20 +42,22 @@ class Recommender:
     :meth:`fold_in` and :meth:`explain` need a model whose score is a dot product; the rest works with any. Stars are
     what the model calls them: one that counts or ranks instead gives its scores.
 
-    Raises: ``TypeError`` for what is no module; ``ValueError`` for one that holds a NaN, or has no tables of the right
-        sizes.
+    Raises: ``TypeError`` for what is no module; ``ValueError`` for one that holds a NaN, has no tables of the right
+        sizes, or was fitted to other users or items; ``NotFittedError`` of scikit-learn for one that was not fitted.
     """
 
     def __init__(self, model, ratings: Ratings, device="cpu"):
-        module = model.as_module() if hasattr(model, "as_module") else model
-        if not isinstance(module, nn.Module):
-            raise TypeError(
-                f"{type(model).__name__} is neither a module nor has it as_module(): pass the trained model itself, "
-                "which for a fastai Learner is learn.model."
-            )
+        checks.rated(ratings)
+        module = _module(model)
+        for side, theirs, ours in (("users", ratings.users, "users_"), ("items", ratings.items, "items_")):
+            if (known := getattr(model, ours, theirs)) is not theirs and not np.array_equal(known.ids, theirs.ids):
+                raise ValueError(
+                    f"this {type(model).__name__} was fitted to other {side} than these ratings have, and would answer "
+                    "with somebody else's rows: pass the ratings that it was fitted to."
+                )
         if not all(one.isfinite().all() for one in module.parameters()):
             raise ValueError(f"{type(module).__name__} holds values that are not finite: did training diverge?")
-        self.ratings, self.device = ratings, torch.device(device)
+        self.ratings, self.device = ratings, checks.device(device)
         self.model = copy.deepcopy(module).to(self.device).eval()
         self.served = with_average_rows(self.model, ratings)
         tables = dot_product_tables(self.served)
@@ -62,10 +66,9 @@ class Recommender:
 
     def predict(self, users, items) -> np.ndarray:
         """Stars ``(n,)`` for pairs of user and item ids; one id on either side goes with all on the other."""
-        user, item = code_or_last(self.ratings.users, users), code_or_last(self.ratings.items, items)
-        if len(user) != len(item) and 1 not in (len(user), len(item)):
-            raise ValueError(f"{len(user)} users but {len(item)} items: they must match row by row.")
-        return predict_pairs(self.served, *np.broadcast_arrays(user, item))
+        user, known_user, item, known_item = pair_codes(self.ratings.users, self.ratings.items, users, items)
+        user = np.where(known_user, user, self.ratings.n_users)  # one past the last: the average row
+        return predict_pairs(self.served, user, np.where(known_item, item, self.ratings.n_items))
 
     def recommend(self, user, k: int = 10, exclude_seen: bool = True, candidates=None) -> pd.DataFrame:
         """The k items with the most predicted stars, exactly; ties in the order of their ids.
@@ -80,7 +83,7 @@ class Recommender:
         those of :meth:`predict`, to the bit.
         Raises: ``KeyError`` for an unknown user or candidate.
         """
-        users = self._user_codes(user)
+        exclude_seen, users = checks.flag("exclude_seen", exclude_seen), self._user_codes(user)
         items = np.arange(self.ratings.n_items) if candidates is None else np.unique(self._catalogue.codes(candidates))
         place, item, stars = top_k(
             lambda u, i: predict_pairs(self.served, u, i),
@@ -129,8 +132,8 @@ class Recommender:
         training ratings, and for a model that does not predict stars; ``TypeError`` for one whose score is not a dot
         product.
         """
-        stars = dict(stars)
-        codes = self._catalogue.codes(list(stars))
+        stars = _by_id(stars)
+        codes = _each_once(self._catalogue.codes(list(stars)), "film")
         return NewUser(self._new_user, self._catalogue, codes, checked_stars(stars, self.ratings))
 
     def fold_in_item(self, stars: Mapping) -> Newcomer:
@@ -138,8 +141,8 @@ class Recommender:
 
         What comes back has ``predict(users)``.
         """
-        stars = dict(stars)
-        codes = self._user_codes(list(stars))
+        stars = _by_id(stars)
+        codes = _each_once(self._user_codes(list(stars)), "user")
         return Newcomer(self._new_item, self.ratings.users, codes, checked_stars(stars, self.ratings))
 
     def explain(self, user, item, n: int | None = 5) -> pd.DataFrame:
@@ -194,3 +197,36 @@ class Recommender:
     @cached_property
     def _new_item(self) -> FoldIn:
         return FoldIn.of(self.model, self.ratings, side="item")
+
+
+def _module(model) -> nn.Module:
+    """The module itself, or that of a fitted model."""
+    if isinstance(model, type):
+        raise TypeError(f"{model.__name__} is a class: build one, train it, and pass that.")
+    module = model.as_module() if hasattr(model, "as_module") else model
+    if isinstance(module, nn.Module):
+        return module
+    name = type(model).__name__
+    if hasattr(model, "fit") and hasattr(model, "predict"):
+        raise TypeError(
+            f"{name} is not one pair of tables, so it cannot be served from here. Its own predict(users, items) "
+            "answers for any pairs, which evaluate takes too; for lists, fold-in and reasons, pass a fitted ALS or a "
+            "trained module such as DotProductBias."
+        )
+    raise TypeError(
+        f"{name} is neither a module nor has it as_module(): pass the trained model itself, which for a fastai Learner "
+        "is learn.model."
+    )
+
+
+def _by_id(stars: Mapping) -> dict:
+    if not hasattr(stars, "keys"):
+        raise TypeError(f"stars is a {type(stars).__name__}: give them by id, as {{id: stars, …}}.")
+    return dict(stars)
+
+
+def _each_once(codes: np.ndarray, what: str) -> np.ndarray:
+    """The codes themselves, unless two ids that look different are of one film or user."""
+    if len(np.unique(codes)) < len(codes):
+        raise ValueError(f"two of these ids are the same {what}, which would count twice: give each one once.")
+    return codes

@@ -1,12 +1,17 @@
 """What every model owes its users. A test class inherits a contract and says how to build the model."""
 
+import math
+import sys
+from itertools import count
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from collabkit import rmse
-from tests.tables import random_ratings
+from collabkit import random_split, rmse
+from tests.tables import random_ratings, tiny_ratings
 
 
 class OneDevice(TorchDispatchMode):
@@ -50,6 +55,11 @@ class ModelContract:
     @pytest.mark.parametrize("n", [1, 2, 32])
     def test_shapes(self, n):
         assert self.seeded().eval()(self.pairs(n)).shape == (n, 1)
+
+    @pytest.mark.parametrize("shape", [(), (2,), (4, 1), (4, 3), (4, 2, 1)])
+    def test_another_shape_is_refused(self, shape):
+        with pytest.raises(ValueError, match=r"was asked for x of shape .* \(B, 2\)"):
+            self.seeded()(torch.zeros(shape, dtype=torch.int64))
 
     @pytest.mark.parametrize("pair", [[5, 0], [0, 7], [-1, 0], [0, -1]])
     def test_unknown_index_raises(self, pair):
@@ -95,6 +105,134 @@ class ModelContract:
             optimizer.step()
 
 
+NO_NUMBER = [None, "3", True, [3], np.array([3]), 3j]
+NOT_FINITE = [math.nan, math.inf, -math.inf, np.float32("nan"), 10**400]
+
+
+class EstimatorContract:
+    """For whatever has ``fit(train)``, as scikit-learn has it: settings are kept as given, and checked when fitted.
+
+    Attributes:
+        settings: for each setting, values that will do and values that will not, besides what is no number at all.
+        ask: what can be asked once it is fitted.
+    """
+
+    settings: ClassVar[dict[str, tuple[list, list]]] = {}
+    ask = ("predict", "as_module")
+
+    def make(self, **settings):
+        raise NotImplementedError
+
+    def answer(self, model):
+        """All that it says of the pairs of two tables."""
+        asked = []
+        if hasattr(model, "predict"):
+            users, items = np.divmod(np.arange(50 * 70), 70)
+            asked.append(np.asarray(model.predict(users, items * 10)))
+        if hasattr(model, "as_module"):
+            asked += [table.numpy() for table in model.as_module().state_dict().values()]
+        return asked
+
+    def same(self, one, other):
+        pairs = zip(self.answer(one), self.answer(other), strict=True)
+        return all(np.array_equal(a, b) for a, b in pairs)
+
+    @pytest.fixture
+    def tables(self):
+        return random_ratings(), random_ratings(n_users=30, n_items=70, n=400, seed=1)
+
+    def test_settings_outside_their_range_are_refused_by_name_and_nothing_is_lost(self, tables):
+        model = self.make().fit(tables[0])
+        for name, (_, bad) in self.settings.items():
+            good, learnt = getattr(model, name), dict(vars(model))
+            for value in [*bad, *(one for one in NO_NUMBER + NOT_FINITE if one is not good)]:
+                if value is None and None in self.settings[name][0]:
+                    continue
+                assert getattr(self.make(**{name: value}), name) is value  # kept as given
+                setattr(model, name, value)
+                with pytest.raises((ValueError, TypeError)) as caught:
+                    model.fit(tables[1])
+                assert str(caught.value).startswith(f"{name}="), (name, value, caught.value)
+                assert "\n" not in str(caught.value)
+                setattr(model, name, good)
+                assert all(vars(model)[key] is one for key, one in learnt.items())
+
+    def test_settings_inside_their_range_will_do(self, tables):
+        for name, (good, _) in self.settings.items():
+            for value in good:
+                assert all(np.isfinite(one).all() for one in self.answer(self.make(**{name: value}).fit(tables[0])))
+
+    def test_only_ratings_are_fitted_and_nothing_is_lost(self, tables):
+        model = self.make().fit(tables[0])
+        learnt = dict(vars(model))
+        for bad in (tables[1].frame, random_split(tables[1]), None, np.ones((3, 3))):
+            with pytest.raises(TypeError, match=r"^train is a \w+ and has to be a Ratings: Ratings.from_frame"):
+                model.fit(bad)
+        with pytest.raises(ValueError, match="^train has no rows, so there is nothing to learn from"):
+            model.fit(tables[1].take([]))
+        assert vars(model) == learnt
+
+    def test_before_it_is_fitted_it_says_so(self, tables):
+        from sklearn.exceptions import NotFittedError
+
+        for ask in self.ask:
+            arguments = ([1], [10]) if ask == "predict" else ()
+            with pytest.raises(NotFittedError, match=r"has learnt nothing yet: call fit\(train\)"):
+                getattr(self.make(), ask)(*arguments)
+
+    def test_a_fit_that_is_stopped_at_any_line_leaves_one_whole_model(self, tables):
+        first, second = tables
+        model, other = self.make().fit(first), self.make().fit(second)
+        learnt = dict(vars(model))
+        for line in count(1):
+            vars(model).clear()
+            vars(model).update(learnt)
+            if not stopped(model.fit, second, line):
+                break
+            if model.users_ is first.users:
+                assert all(vars(model)[key] is one for key, one in learnt.items())
+            else:
+                assert self.same(model, other)
+        assert line > 4
+        assert self.same(model, other)
+
+    def test_a_first_fit_that_is_stopped_has_learnt_nothing(self, tables):
+        model = self.make()
+        assert stopped(model.fit, tables[0], 3)
+        assert vars(model) == vars(self.make())
+
+    def test_what_was_fitted_decides_not_what_is_set_later(self, tables):
+        model, other = self.make().fit(tables[0]), self.make().fit(tables[0])
+        for name in vars(model):
+            if not name.endswith("_"):
+                setattr(model, name, None)
+        assert self.same(model, other)
+
+    @pytest.mark.parametrize("rows", [[0], [0, 1], [1, 3], [0, 4, 6], [2, 4]])
+    def test_one_rating_or_two_of_one_user_or_one_item(self, rows):
+        assert all(np.isfinite(one).all() for one in self.answer(self.make().fit(tiny_ratings().take(rows))))
+
+
+def stopped(fit, train, line: int) -> bool:
+    """Whether ``fit(train)`` was stopped, as by Ctrl-C, before this one of the lines that it runs."""
+    lines = count(1)
+
+    def in_fit(frame, event, argument):
+        if event == "line" and next(lines) == line:
+            raise KeyboardInterrupt
+        return in_fit
+
+    before = sys.gettrace()
+    sys.settrace(lambda frame, event, argument: in_fit if frame.f_code is fit.__func__.__code__ else None)
+    try:
+        fit(train)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
 class PredictorContract:
     """For whatever has ``fit(train)`` and ``predict(users, items)``, ids as in the data."""
 
@@ -119,6 +257,18 @@ class PredictorContract:
         predicted = np.asarray(fitted.predict(rows["user"], rows["item"]))
         assert predicted.shape == (n,)
         assert np.isfinite(predicted).all()
+
+    def test_one_id_goes_with_many_and_other_lengths_are_refused(self, fitted):
+        assert np.array_equal(fitted.predict(3, [10, 20]), fitted.predict([3, 3], [10, 20]))
+        assert np.array_equal(fitted.predict([3, -3], 10), fitted.predict([3, -3], [10, 10]))
+        assert len(fitted.predict([], [])) == 0
+        with pytest.raises(ValueError, match="3 users but 2 items"):
+            fitted.predict([1, 2, 3], [10, 20])
+
+    def test_ids_of_the_other_kind_are_no_strangers(self, fitted):
+        for users, items in ((["1"], [10]), ([1], ["10"]), ("1", "10"), ([1, "2"], [10, 20])):
+            with pytest.raises(TypeError, match="ids (of this data are whole numbers|have to be all whole numbers)"):
+                fitted.predict(users, items)
 
     def test_unknown_ids_get_a_finite_answer(self, fitted):
         predicted = fitted.predict([1, -5, -5], [-7, 10, -7])

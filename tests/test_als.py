@@ -1,17 +1,31 @@
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from collabkit import ALS, MeanBaseline, Ratings, evaluate, random_split
-from tests.contracts import PredictorContract
+from tests.contracts import EstimatorContract, PredictorContract
 from tests.tables import random_ratings, tiny_ratings
 
+SIZES = [0, np.int64(2), np.uint8(2), 2.0, np.array(2), torch.tensor(2)]
 
-class TestALS(PredictorContract):
-    def make(self):
-        return ALS(n_factors=3, penalty=2.0, n_sweeps=5)
+
+class TestALS(PredictorContract, EstimatorContract):
+    settings: ClassVar = {
+        "n_factors": (SIZES, [-1, 2.5]),
+        "penalty": ([0.5, np.float32(3), torch.tensor(2.0)], [0, -1, 1e39]),
+        "n_sweeps": ([1, np.int64(2)], [0, -1, 2.5]),
+        "bias_penalty": ([None, 0.5, np.float32(3)], [0, -1, 1e39]),
+        "seed": ([np.int64(3), 2**63 - 1], [-1, 2.5, 2**63]),
+        "device": (["cpu", torch.device("cpu")], ["processor", -1]),
+    }
+
+    def make(self, **settings):
+        return ALS(**{"n_factors": 3, "penalty": 2.0, "n_sweeps": 3} | settings)
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +90,25 @@ def test_constant_ratings():
     assert np.allclose(model.predict(df["user"], df["item"]), 4.0, atol=1e-4)
 
 
-@pytest.mark.parametrize("settings", [{"penalty": 0}, {"bias_penalty": 0}, {"penalty": -1, "bias_penalty": None}])
-def test_a_penalty_of_zero_is_refused(settings):
-    with pytest.raises(ValueError, match="must be positive"):
-        ALS(**settings).fit(tiny_ratings())
+def sized(rating) -> Ratings:
+    """A small table with these ratings."""
+    df = random_ratings(n_users=8, n_items=9, n=40).frame
+    return Ratings.from_frame(df.assign(rating=np.asarray(rating, dtype="float32")))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(1e-37, 1e37), st.floats(-1e37, 1e37), st.floats(1e-6, 1e37), st.sampled_from([0, 3, 20]))
+def test_ratings_and_penalties_of_any_size_give_finite_stars_or_a_clear_error(size, middle, penalty, n_factors):
+    ratings = sized(np.linspace(-size, size, 40) + middle)
+    try:
+        model = ALS(n_factors, penalty, n_sweeps=3).fit(ratings)
+    except FloatingPointError as error:
+        assert "too large" in str(error) and "Divide" in str(error)
+    else:
+        rows, near = ratings.frame, 3 * np.abs(ratings.rating.astype("float64")).max()
+        stars = model.predict(rows["user"], rows["item"])
+        assert np.isfinite(stars).all() and np.abs(stars).max() <= near
+        assert all(after <= before * (1 + 1e-4) for before, after in pairwise(model.objective_))
 
 
 def test_its_module_predicts_the_same_stars(split):

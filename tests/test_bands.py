@@ -23,6 +23,11 @@ def test_unknown_names_list_the_known_ones():
         band("x")
 
 
+def test_another_measure_is_refused():
+    with pytest.raises(ValueError, match="^measure='mae': choose 'rmse' or 'mse'"):
+        band("small-2016/als", "mae")
+
+
 def test_every_band_rests_on_ten_different_runs():
     file = measured()
     assert {"torch", "fastai"} <= set(file["versions"])

@@ -2,7 +2,22 @@ import pytest
 import torch
 
 from collabkit import MeanBaseline, PopularityBaseline, random_split, rmse
+from tests.contracts import EstimatorContract, PredictorContract
 from tests.tables import random_ratings, tiny_ratings
+
+
+class TestMeanBaseline(PredictorContract, EstimatorContract):
+    ask = ("predict",)
+
+    def make(self):
+        return MeanBaseline()
+
+
+class TestPopularityBaseline(EstimatorContract):
+    ask = ("as_module",)
+
+    def make(self):
+        return PopularityBaseline()
 
 
 def test_means_by_hand():

@@ -1,13 +1,15 @@
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from collabkit import BayesianMF, MeanBaseline, Ratings, evaluate, random_split, rmse
-from collabkit.bayes import _Side, gaussian_draw
-from tests.contracts import OneDevice, PredictorContract
+from tests.contracts import EstimatorContract, PredictorContract
 from tests.tables import random_ratings, tiny_ratings
 
 
@@ -15,6 +17,22 @@ from tests.tables import random_ratings, tiny_ratings
 class TestBayesianMF(PredictorContract):
     def make(self):
         return BayesianMF(n_factors=2, n_samples=20, burn_in=10)
+
+
+@pytest.mark.filterwarnings("ignore:the chain has not settled")
+class TestShortBayesianMF(EstimatorContract):
+    ask = ("predict",)
+    settings: ClassVar = {
+        "n_factors": ([0, np.int64(1), np.uint8(2), 2.0, torch.tensor(2)], [-1, 2.5]),
+        "n_samples": ([1, np.int64(2)], [0, -1, 2.5]),
+        "seed": ([np.int64(3), 2**63 - 1], [-1, 2.5, 2**63]),
+        "burn_in": ([0, np.int64(2)], [-1, 2.5]),
+        "noise_df": ([2.001, 1e9, np.float32(3)], [2, -1, 1e300]),
+        "device": (["cpu", torch.device("cpu")], ["processor", -1]),
+    }
+
+    def make(self, **settings):
+        return BayesianMF(**{"n_factors": 2, "n_samples": 2, "burn_in": 1, "progress": False} | settings)
 
 
 @pytest.mark.filterwarnings("ignore:the chain has not settled")
@@ -68,52 +86,6 @@ def test_doubt_is_larger_for_what_is_unknown(split, fitted):
     user, item = split.train.frame.iloc[0][["user", "item"]]
     (_, known), (_, new) = (fitted.predict([user], [i], return_std=True) for i in (item, -1))
     assert new[0] > 1.5 * known[0]
-
-
-def test_draws_of_one_user_follow_the_closed_form():
-    """With the film side fixed, the posterior of a user is a Gaussian that a page of algebra gives."""
-    ratings = random_ratings()
-    ratings = ratings.take(ratings.user == 5)
-    side = _Side(ratings.user, ratings.item, ratings.n_users, ratings.n_items, None, "user", 3, "cpu")
-    rng = torch.Generator().manual_seed(0)
-    table = torch.randn(ratings.n_items + 1, 3, generator=rng)
-    y = torch.from_numpy(ratings.rating) - 3
-    side.precision, side.prior = torch.tensor([2.0, 1.0, 4.0]), torch.randn(ratings.n_users + 1, 3, generator=rng)
-    alpha, q = 2.5, table[ratings.item].double()
-    covariance = torch.linalg.inv(alpha * q.T @ q + side.precision.diag())
-    mean = covariance @ (alpha * q.T @ y.double() + side.precision.double() * side.prior[5])
-    own = torch.full((ratings.n_users + 1,), alpha)
-    draws = []
-    for _ in range(2000):
-        side.draw(table, y, rng, own=own)
-        draws.append(side.rows[5])
-    draws = torch.stack(draws).double()
-    assert torch.allclose(side.means[5].double(), mean, atol=1e-4)
-    assert torch.allclose(draws.mean(dim=0), mean, atol=5 * (covariance.diag().max() / 2000) ** 0.5)
-    assert torch.allclose(draws.T.cov(), covariance, atol=0.15 * covariance.diag().max())
-
-
-def test_weighing_the_table_is_weighing_the_ratings():
-    """The item side gets its users' precisions through the table; the sums are those of a loop."""
-    ratings, rng = random_ratings(), torch.Generator().manual_seed(0)
-    side = _Side(ratings.item, ratings.user, ratings.n_items, ratings.n_users, None, "item", 2, "cpu")
-    weight, table = (
-        torch.rand(ratings.n_users + 1, generator=rng) + 0.5,
-        torch.randn(ratings.n_users + 1, 2, generator=rng),
-    )
-    user, y = torch.from_numpy(ratings.user).long(), torch.from_numpy(ratings.rating)
-    side.draw(table * weight.sqrt()[:, None], y * weight.sqrt()[user], rng)
-    mine = torch.from_numpy(ratings.item == 3)
-    p, w = table[user[mine]], weight[user[mine], None]
-    mean = torch.linalg.solve((p * w).T @ p + side.precision.diag(), (p * w).T @ y[mine])
-    assert torch.allclose(side.means[3], mean, atol=1e-4)
-
-
-def test_a_gaussian_draw_without_noise_is_its_mean():
-    A = torch.tensor([[[2.0, 1.0], [1.0, 3.0]]])
-    draw, mean = gaussian_draw(A, torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2))
-    assert torch.allclose(draw, mean)
-    assert torch.allclose(A @ mean[..., None], torch.tensor([[[1.0], [2.0]]]))
 
 
 def test_users_who_rate_steadily_are_told_from_those_who_do_not():
@@ -195,11 +167,6 @@ def test_features_of_any_size_give_finite_answers(data, scale):
     assert np.isfinite(stars).all()
 
 
-def test_an_empty_table_is_refused():
-    with pytest.raises(ValueError, match="no ratings to learn from"):
-        BayesianMF().fit(tiny_ratings().take([]))
-
-
 def test_constant_ratings():
     df = random_ratings().frame.assign(rating=4.0)
     model = BayesianMF(3, n_samples=20).fit(Ratings.from_frame(df))
@@ -251,12 +218,11 @@ def test_it_keeps_what_it_promises(split, fitted):
     assert fitted.noise_.shape == (81,)
 
 
-@pytest.mark.parametrize(
-    "settings", [{"n_samples": 0}, {"burn_in": -1}, {"n_factors": -1}, {"noise_df": 2}, {"noise_df": np.nan}]
-)
-def test_settings_that_make_no_sense_are_refused(settings):
-    with pytest.raises(ValueError, match="keep at least one draw|above 2"):
-        BayesianMF(**settings)
+def test_flags_are_flags(fitted):
+    with pytest.raises(TypeError, match="^progress='False': choose True or False"):
+        BayesianMF(progress="False").fit(tiny_ratings())
+    with pytest.raises(TypeError, match="^return_std=1: choose True or False"):
+        fitted.predict([1], [1], return_std=1)
 
 
 def test_progress_is_shown_when_asked_for(capsys):
@@ -266,13 +232,41 @@ def test_progress_is_shown_when_asked_for(capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_gaussian_draw_stays_on_its_device():
-    """On the meta device a stray CPU tensor shows without a GPU."""
-    A, b, noise = (
-        torch.empty(4, 3, 3, device="meta"),
-        torch.empty(4, 3, device="meta"),
-        torch.empty(4, 3, device="meta"),
-    )
-    with OneDevice():
-        draw, mean = gaussian_draw(A, b, noise)
-    assert draw.shape == mean.shape == (4, 3)
+def sized(power: int, middle: float = 0.0) -> Ratings:
+    """Whole numbers of stars, times a power of two, so that no rating is rounded."""
+    df = random_ratings(n_users=20, n_items=25, n=200).frame
+    return Ratings.from_frame(df.assign(rating=np.ldexp(np.round(2 * df["rating"] + middle), power).astype("float32")))
+
+
+@pytest.mark.filterwarnings("ignore:the chain has not settled")
+@settings(max_examples=30, deadline=None)
+@given(st.integers(-140, 120))
+def test_ratings_of_any_size_are_predicted_alike_to_the_bit(power):
+    rows, found = sized(0).frame, []
+    for ratings in (sized(0), sized(power)):
+        model = BayesianMF(2, n_samples=3, burn_in=2, progress=False).fit(ratings)
+        found.append((*model.predict(rows["user"], rows["item"], return_std=True), np.array(model.trace_)))
+    assert all(np.array_equal(np.ldexp(one, power), other) for one, other in zip(*found, strict=True))
+    assert model.noise_.isfinite().all() and (model.noise_ > 0).all()
+
+
+def test_ratings_up_to_a_thousand_are_as_good_as_those_up_to_five():
+    """They were kept in float16, where the square of a hundred stars is infinite."""
+    ratings = planted()
+    df = ratings.frame
+    split, wide = (random_split(Ratings.from_frame(df.assign(rating=df["rating"] * k)), seed=0) for k in (1, 200))
+    small, large = (BayesianMF(2, n_samples=30).fit(one.train) for one in (split, wide))
+    assert (small.unit_, large.unit_) == (1, 256)
+    assert evaluate(large, wide)["rmse"] / 200 == pytest.approx(evaluate(small, split)["rmse"], rel=0.03)
+    rows = wide.valid.frame
+    stars, deviation = large.predict(rows["user"], rows["item"], return_std=True)
+    assert 0.85 < ((wide.valid.rating - stars) / deviation).std() < 1.15
+    assert large.noise_.mean().item() ** 0.5 / 200 == pytest.approx(small.noise_.mean().item() ** 0.5, rel=0.05)
+
+
+def test_ratings_that_hardly_differ():
+    df = planted().frame
+    ratings = Ratings.from_frame(df.assign(rating=np.float32(1000) + df["rating"].round() * np.float32(2**-13)))
+    stars, deviation = BayesianMF(2, n_samples=20).fit(ratings).predict(df["user"], df["item"], return_std=True)
+    assert rmse(ratings.rating, stars) < 0.5 * ratings.rating.std(dtype="float64")
+    assert (deviation > 0).all() and (deviation < 1e-3).all()

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from collabkit import blocks
-from collabkit.blocks import Blocks
+from collabkit.blocks import Blocks, cholesky
 from tests.tables import random_ratings
 
 
@@ -40,3 +40,12 @@ def test_every_rating_stands_in_one_place_and_padding_is_bounded(budget):
 def test_owners_without_ratings_do_not_occur():
     side = Blocks(np.array([5, 5]), np.array([0, 1]), 2)
     assert [block.owner.tolist() for block in side.blocks] == [[5]]
+
+
+def test_a_matrix_that_rounding_has_spoilt_says_what_to_do():
+    A = torch.eye(2).expand(3, 2, 2).clone()
+    assert torch.equal(cholesky(4 * A), 2 * A)
+    for spoilt in (0.0, torch.nan):
+        A[1, 1, 1] = spoilt
+        with pytest.raises(FloatingPointError, match="no unique answer in float32.* larger penalty"):
+            cholesky(A)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collabkit import random_split
-from collabkit.checks import flag, interval, number, parted, rated, seed, whole
+from collabkit.checks import arguments, device, fitted, flag, interval, number, parted, rated, seed, whole
 from tests.tables import tiny_ratings
 
 NO_NUMBERS = [True, np.bool_(True), "3", b"3", None, [3], (3,), {3}, np.array([3]), pd.NA, pd.NaT, 3j, np.complex64(3)]
@@ -120,3 +120,40 @@ def test_only_a_split_is_a_split():
         parted(tiny_ratings())
     with pytest.raises(TypeError, match="Ratings.from_frame"):
         parted(tiny_ratings().frame)
+
+
+def test_devices():
+    for good in ("cpu", "cuda:1", "mps", torch.device("cpu")):
+        assert device(good) == torch.device(good)
+    for bad in ("gpu", "", None, 1.5, [], "cpu:x"):
+        with pytest.raises(ValueError, match="^device=.*: choose one by PyTorch's name for it, such as 'cpu'"):
+            device(bad)
+
+
+def test_what_is_fitted_has_something_learnt():
+    class Model:
+        def __init__(self):
+            self.setting, self._cache_ = 1, 2
+
+    model = Model()
+    with pytest.raises(ValueError, match="^this Model has learnt nothing yet: call fit"):  # NotFittedError is one
+        fitted(model)
+    model.mean_ = 3.0
+    fitted(model)
+
+
+def test_arguments_are_checked_by_name_however_they_are_passed():
+    @arguments(a=whole, b=flag, c=whole)
+    def function(a, b=None, *others, d=4):
+        """What it does."""
+        return a, b, others, d
+
+    assert function(np.int8(1)) == (1, None, (), 4)  # a default is not checked
+    assert function(b=np.True_, a=2.0) == (2, True, (), 4)
+    assert function(3, True, "x", d="y") == (3, True, ("x",), "y")
+    assert function.__doc__ == "What it does."
+    for bad in (lambda: function(2.5), lambda: function(a="1"), lambda: function(1, 1), lambda: function(1, b=1)):
+        with pytest.raises((ValueError, TypeError), match="^[ab]=.*: choose"):
+            bad()
+    with pytest.raises(TypeError, match="missing a required argument: 'a'"):
+        function()

@@ -211,6 +211,13 @@ def test_ratings_of_another_data_set_are_refused(train):
         with_average_rows(nn.Linear(2, 1), train)
 
 
+def test_a_solver_is_sent_for_its_module(train, als):
+    with pytest.raises(TypeError, match=r"^ALS is no module: .*als.as_module\(\)"):
+        FoldIn.of(als, train)
+    with pytest.raises(TypeError, match="^ratings is a DataFrame and has to be a Ratings"):
+        FoldIn.of(als.as_module(), train.frame)
+
+
 def test_folded_in_as_well_as_trained_again():
     """The course recipe on real ratings. benchmarks/recommend.py has the figures: five draws, another edition."""
     ratings = load_movielens()

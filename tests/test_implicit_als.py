@@ -1,13 +1,33 @@
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from collabkit import ImplicitALS, Ratings
+from tests.contracts import EstimatorContract
 from tests.tables import random_ratings, tiny_ratings
 
 SETTINGS = {"n_factors": 3, "penalty": 0.7, "alpha": 4.0}
+
+
+class TestImplicitALS(EstimatorContract):
+    ask = ("as_module",)
+    settings: ClassVar = {
+        "n_factors": ([1, np.int64(2), np.uint8(2), 2.0, torch.tensor(2)], [0, -1, 2.5]),
+        "penalty": ([0.5, np.float32(3)], [0, -1, 1e39]),
+        "alpha": ([0, 0.5, np.float32(3)], [-1, 1e39]),
+        "n_sweeps": ([1, np.int64(2)], [0, -1, 2.5]),
+        "at_least": ([None, 0, 3, np.float32(3.5)], []),
+        "seed": ([np.int64(3), 2**63 - 1], [-1, 2.5, 2**63]),
+        "device": (["cpu", torch.device("cpu")], ["processor", -1]),
+    }
+
+    def make(self, **settings):
+        return ImplicitALS(**SETTINGS | {"n_sweeps": 3} | settings)
 
 
 def dense(ratings: Ratings) -> tuple[np.ndarray, np.ndarray]:
@@ -93,14 +113,17 @@ def test_its_module_gives_its_scores_and_a_user_without_ratings_the_mean_of_the_
     assert not hasattr(model, "predict")
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"penalty": 0}, "must be positive"),
-        ({"alpha": -1}, "must be positive"),
-        ({"at_least": 6}, "nothing is left"),
-    ],
-)
-def test_bad_settings_are_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        ImplicitALS(**settings).fit(tiny_ratings())
+def test_stars_that_nobody_gave_leave_nothing_to_learn_from():
+    with pytest.raises(ValueError, match="no rating reaches at_least=6 stars: nothing is left"):
+        ImplicitALS(at_least=6).fit(tiny_ratings())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(1e-30, 1e37), st.floats(0, 1e37))
+def test_settings_of_any_size_give_finite_scores_or_a_clear_error(penalty, alpha):
+    try:
+        model = ImplicitALS(3, penalty, alpha, n_sweeps=3).fit(random_ratings(8, 9, 40))
+    except FloatingPointError as error:
+        assert "too large" in str(error)
+    else:
+        assert np.isfinite(model.user_).all() and np.isfinite(model.item_).all()

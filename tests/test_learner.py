@@ -69,6 +69,42 @@ def test_a_fit_repeats_bit_for_bit(split):
     assert torch.equal(*tables)
 
 
+BAD = {"wd": [-1, np.nan, np.inf, "0.1", True], "lr": [0, -1, np.nan, np.inf, "0.1", True]}
+BAD |= {"decay_factors": [1, "no", None], "decay_biases": [1, "no", None]}
+
+
+def test_settings_outside_their_range_are_refused_by_name(split, learn):
+    for name, values in BAD.items():
+        for value in values:
+            with pytest.raises((ValueError, TypeError), match=f"^{name}=.*: choose"):
+                rating_learner(learn.dls, learn.model, **{name: value})
+    with pytest.raises(TypeError, match=r"^dls is a Split: collab_dataloaders\(split\) makes them"):
+        rating_learner(split, learn.model)
+    with pytest.raises(TypeError, match="^model is a type: pass the module to train"):
+        rating_learner(learn.dls, DotProduct)
+
+
+def test_a_fit_with_settings_outside_their_range_changes_nothing(learn):
+    before = learn.model.user_factors.weight.tolist()
+    for fit, rate in ((learn.fit, "lr"), (learn.fit_one_cycle, "lr_max")):
+        for n_epoch in (0, -1, 1.5, np.nan, None, "1"):
+            with pytest.raises((ValueError, TypeError), match="^n_epoch=.*: choose a whole number of at least 1"):
+                fit(n_epoch)
+        for value in BAD["lr"]:
+            with pytest.raises((ValueError, TypeError), match=f"^{rate}=.*: choose a finite number above 0"):
+                fit(1, value)
+        for value in BAD["wd"]:
+            with pytest.raises((ValueError, TypeError), match="^wd=.*: choose a finite number of at least 0"):
+                fit(1, wd=value)
+    assert learn.model.user_factors.weight.tolist() == before
+
+
+def test_a_fit_takes_numbers_of_numpy_and_rates_by_group(learn):
+    learn.fit_one_cycle(np.int64(1), np.float32(0.05), wd=np.float32(0.1))
+    learn.fit(1, slice(0.01), wd=0)
+    assert len(learn.recorder.values) == 1
+
+
 def test_validate(learn):
     loss, stars = learn.validate()
     assert stars == pytest.approx(loss**0.5, rel=1e-5)

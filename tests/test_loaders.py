@@ -158,10 +158,34 @@ class TestTestDl:
         with pytest.raises(KeyError, match="unknown item 11"):
             dls.test_dl([(1, 11)])
 
+    def test_what_are_no_pairs_is_a_clear_error(self, dls):
+        for bad in ([], [1, 2], [(1,)], pd.DataFrame({"user": [1], "film": [10]})):
+            with pytest.raises(ValueError, match=r"^pairs of ids are asked for, such as \[\(user, item\), …\]"):
+                dls.test_dl(bad)
 
-def test_a_batch_size_below_one_is_refused(split):
-    with pytest.raises(ValueError, match="at least one rating"):
-        collab_dataloaders(split, bs=0)
+
+BAD = {"bs": [0, -1, 2.5, np.nan, np.inf, "64", True], "seed": [-1, 2.5, None, 2**63], "replacement": [1, "no", None]}
+
+
+def test_settings_outside_their_range_are_refused_by_name(split, dls):
+    for name, values in BAD.items():
+        for value in values:
+            for door in (lambda **bad: collab_dataloaders(split, **bad), dls.train.new):
+                with pytest.raises((ValueError, TypeError), match=f"^{name}=.*: choose"):
+                    door(**{name: value})
+    with pytest.raises(ValueError, match="^device='gpu': choose one by PyTorch's name"):
+        collab_dataloaders(split, device="gpu")
+    for bad in (split.train, split.train.frame, None):
+        with pytest.raises(TypeError, match="^split is a .* and has to be a Split: random_split"):
+            collab_dataloaders(bad)
+
+
+def test_settings_may_be_numpys_or_pytorchs(split):
+    expected = rows(collab_dataloaders(split, bs=64, seed=3).train)
+    for kind in (np.int64, np.uint8, float, np.array, torch.tensor):
+        dls = collab_dataloaders(split, bs=kind(64), seed=kind(3), replacement=np.False_)
+        assert torch.equal(rows(dls.train), expected)
+        assert [len(x) for x, _ in dls.train.new(bs=kind(100))] == [100] * 7 + [20]
 
 
 def test_each_device_has_an_order_that_repeats(split):

@@ -44,6 +44,9 @@ def test_embedding_starts_small():
 def test_sigmoid_range_meets_its_middle_and_its_ends():
     x = torch.tensor([-100.0, 0.0, 100.0])
     assert sigmoid_range(x, 1, 4).tolist() == pytest.approx([1.0, 2.5, 4.0])
+    for lo, hi in ((4, 1), (1, 1), (0, float("nan"))):
+        with pytest.raises(ValueError, match="is no range: the first number has to be less"):
+            sigmoid_range(x, lo, hi)
 
 
 class TestDotProductBias(ModelContract):

@@ -5,10 +5,15 @@ import torch
 
 from collabkit import (
     ALS,
+    BayesianMF,
     DotProduct,
     DotProductBias,
     DotProductBiasParams,
     EmbeddingNet,
+    ImplicitALS,
+    MeanBaseline,
+    PopularityBaseline,
+    Ratings,
     Recommender,
     evaluate,
     random_split,
@@ -311,6 +316,108 @@ def test_what_is_no_model_is_refused(split):
         Recommender(model, split.train)
     with pytest.raises(ValueError, match="no user_… tables of 40 rows.*\\(41, 4\\)"):
         Recommender(BUILDS["bias"](41, 60), split.train)
+
+
+@pytest.mark.parametrize("model", [ALS(3, n_sweeps=2), ImplicitALS(3, n_sweeps=2), PopularityBaseline()])
+def test_what_was_fitted_to_other_ids_is_refused(model):
+    ratings = random_ratings()
+    model.fit(ratings)
+    frame = ratings.frame
+    changes = {
+        "other ids": {"user": frame["user"] + 1},
+        "one other id": {"user": frame["user"].replace(40, 41)},
+        "other films": {"item": frame["item"] * 2},
+        "another order": {"item": 1000 - frame["item"]},
+        "text": {"user": frame["user"].astype(str).str.zfill(2)},
+    }
+    for what, change in changes.items():
+        side = next(iter(change))
+        with pytest.raises(ValueError, match=f"was fitted to other {side}s than these ratings have"):
+            Recommender(model, Ratings.from_frame(frame.assign(**change))), what
+    expected = Recommender(model, ratings).recommend([1, 2])
+    assert Recommender(model, random_ratings()).recommend([1, 2]).equals(expected)  # equal ids, from another object
+    assert Recommender(model, ratings.take(np.arange(800))).ratings.n_users == 40  # a part of the same table
+
+
+def test_what_has_not_been_fitted_is_refused(split):
+    for model in (ALS(), ImplicitALS(), PopularityBaseline()):
+        with pytest.raises(ValueError, match=r"has learnt nothing yet: call fit\(train\)"):  # NotFittedError is one
+            Recommender(model, split.train)
+
+
+def test_an_average_of_many_tables_is_refused_with_what_works(split):
+    for model in (BayesianMF(), MeanBaseline()):
+        with pytest.raises(TypeError, match=r"is not one pair of tables.* predict\(users, items\).* pass a fitted ALS"):
+            Recommender(model, split.train)
+    with pytest.raises(TypeError, match="^ALS is a class: build one"):
+        Recommender(ALS, split.train)
+
+
+def test_what_are_no_ratings_is_refused(split):
+    for bad in (split, split.train.frame, None):
+        with pytest.raises(TypeError, match="^ratings is a .* and has to be a Ratings"):
+            Recommender(BUILDS["bias"](40, 60), bad)
+    with pytest.raises(ValueError, match="^ratings has no rows"):
+        Recommender(BUILDS["bias"](40, 60), split.train.take([]))
+    with pytest.raises(ValueError, match="^device='gpu'"):
+        Recommender(BUILDS["bias"](40, 60), split.train, device="gpu")
+
+
+def test_one_film_counts_once(bias):
+    ten = (torch.tensor(10), torch.tensor(10))  # two keys of a dict
+    with pytest.raises(ValueError, match="two of these ids are the same film"):
+        bias.fold_in({ten[0]: 5, ten[1]: 1})
+    with pytest.raises(ValueError, match="two of these ids are the same user"):
+        bias.fold_in_item({ten[0]: 5, ten[1]: 1})
+    for bad in ([(10, 5)], 10, None, "10"):
+        with pytest.raises(TypeError, match=r"^stars is a \w+: give them by id"):
+            bias.fold_in(bad)
+    assert np.array_equal(bias.fold_in(pd.Series({10: 5.0})).w, bias.fold_in({10: 5}).w)
+
+
+def doors(found, user, item):
+    """Every way in for an id."""
+    return {
+        "predict, user": lambda: found.predict([user], found.ratings.items.ids),
+        "predict, item": lambda: found.predict(found.ratings.users.ids[:1], [item]),
+        "recommend": lambda: found.recommend(user),
+        "recommend, many": lambda: found.recommend([user]),
+        "candidates": lambda: found.recommend(found.ratings.users.ids[0], candidates=[item]),
+        "similar_items": lambda: found.similar_items(item),
+        "explain, user": lambda: found.explain(user, found.ratings.items.ids[0]),
+        "explain, item": lambda: found.explain(found.ratings.users.ids[0], item),
+        "fold_in": lambda: found.fold_in({item: 4}),
+        "fold_in_item": lambda: found.fold_in_item({user: 4}),
+        "new user, predict": lambda: found.fold_in({}).predict([item]),
+        "new user, candidates": lambda: found.fold_in({}).recommend(candidates=[item]),
+        "new user, explain": lambda: found.fold_in({}).explain(item),
+        "new film, predict": lambda: found.fold_in_item({}).predict([user]),
+    }
+
+
+def test_ids_of_the_other_kind_are_refused_at_every_door(bias):
+    frame = bias.ratings.frame
+    text = Recommender(BUILDS["bias"](40, 60), Ratings.from_frame(frame.astype({"user": str, "item": str})))
+    for found, ids in ((bias, ("1", "10")), (text, (1, 10))):
+        for name, door in doors(found, *ids).items():
+            with pytest.raises(TypeError, match="ids of this data are (text|whole numbers)"):
+                door()
+                pytest.fail(name)
+    for found, ids in ((bias, (1, 10)), (text, ("1", "10")), (bias, (np.int8(1), 10.0))):
+        for door in doors(found, *ids).values():
+            door()
+
+
+def test_a_film_under_two_kinds_of_id_is_refused(bias):
+    for stars in ({10: 5, "10": 1}, {"10": 5, 20: 1}):
+        for door in (bias.fold_in, bias.fold_in_item):
+            with pytest.raises(TypeError, match="ids have to be all whole numbers or all text"):
+                door(stars)
+
+
+def test_flags_are_flags(bias):
+    with pytest.raises(TypeError, match="^exclude_seen='no': choose True or False"):
+        bias.recommend(1, exclude_seen="no")
 
 
 def test_als_predicts_as_before(split):

@@ -216,10 +216,10 @@ class Notebook:
     """What a student may have written: classes of collabkit's names."""
 
     class DotProduct(nn.Module):
-        def __init__(self, n_users, n_items, n_factors, factor=1):
+        def __init__(self, n_users, n_items, n_factors, factor=1, y_range=None):
             super().__init__()
             self.user_factors, self.item_factors = nn.Embedding(n_users, n_factors), nn.Embedding(n_items, n_factors)
-            self.factor = factor
+            self.factor, self.y_range = factor, y_range
 
         def forward(self, x):
             return self.factor * torch.einsum("bk,bk->b", self.user_factors(x[:, 0]), self.item_factors(x[:, 1]))
@@ -276,7 +276,7 @@ def with_user_ids(ids):
         ({"model": Notebook.DotProductBias()}, "lacks a table user_factors or item_factors: it has users.weight"),
         ({"model": Notebook.DotProduct(3, 4, 6, factor=1.01)}, "scores otherwise than collabkit's"),
         ({"model": diverged()}, "item_bias.weight holds values that are not finite.*lower learning rate"),
-        ({"model": DotProduct(3, 4, 2, y_range=(5, 0))}, "low end must be below"),
+        ({"model": Notebook.DotProduct(3, 4, 2, y_range=(5, 0))}, "low end must be below"),
         ({"model": DotProduct(3, 5, 2)}, "3 users and 5 items, the ratings 3 and 4"),
         ({"ratings": with_user_ids([2**70, 1, 2, 1, 2**70, 2, 2**70])}, "user ids are object, such as 1"),
         ({"ratings": described(director=["x", "y"])}, "keeps the title, year and genres.*director.*Leave out"),

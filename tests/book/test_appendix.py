@@ -186,7 +186,7 @@ def read_only(monkeypatch, tmp_path):
 
 
 def table_with(**columns):
-    collabkit.Ratings.from_frame(tiny_frame().assign(**columns))
+    return collabkit.Ratings.from_frame(tiny_frame().assign(**columns))
 
 
 RAISED = {
@@ -199,7 +199,12 @@ RAISED = {
     "TypeError: user ids": lambda *_: table_with(user=[30, "10", 20, 10, 30, 20, 30]),
     "ValueError: column 'timestamp'": lambda *_: table_with(timestamp=1_500_000_000_000),
     "IndexError: ": lambda *_: collabkit.DotProduct(3, 3, 2)(torch.tensor([[3, 0]])),
-    "FloatingPointError: ": lambda *_: diverging_fit(),
+    "FloatingPointError: …": lambda *_: diverging_fit(),
+    "FloatingPointError: a regression": lambda *_: collabkit.ALS().fit(table_with(rating=[1e9, 2e9] * 3 + [0])),
+    "NotFittedError: ": lambda *_: collabkit.ALS().predict([1], [1]),
+    "ValueError: this ALS": lambda *_: collabkit.Recommender(
+        collabkit.ALS().fit(table_with()), table_with(user=[31, 10, 20, 10, 31, 20, 31])
+    ),
     "ConnectionError: ": missing_host,
     "ValueError: … is": damaged_copy,
     "PermissionError: ": read_only,

@@ -1,0 +1,21 @@
+"""Pairs: ids of users and of items, row by row, as the codes that a model works with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from collabkit.ratings import Vocabulary
+
+
+def pair_codes(users: Vocabulary, items: Vocabulary, user_ids, item_ids) -> list[np.ndarray]:
+    """For pairs of ids: user codes ``(n,)``, whether each is known, item codes ``(n,)``, whether each is known.
+
+    One id on either side goes with all on the other. An unknown id has code 0.
+
+    Raises: ``ValueError`` for two sides of other lengths.
+    """
+    user, item = users.index(user_ids, missing="unknown"), items.index(item_ids, missing="unknown")
+    n_users, n_items = len(user[0]), len(item[0])
+    if n_users != n_items and 1 not in (n_users, n_items):
+        raise ValueError(f"{n_users} users but {n_items} items: they must match row by row.")
+    return list(np.broadcast_arrays(*user, *item))

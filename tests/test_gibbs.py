@@ -1,0 +1,65 @@
+"""One side of BayesianMF: its draws against closed forms."""
+
+import torch
+
+from collabkit.gibbs import Side, gaussian_draw
+from tests.contracts import OneDevice
+from tests.tables import random_ratings
+
+
+def test_draws_of_one_user_follow_the_closed_form():
+    """With the film side fixed, the posterior of a user is a Gaussian that a page of algebra gives."""
+    ratings = random_ratings()
+    ratings = ratings.take(ratings.user == 5)
+    side = Side(ratings.user, ratings.item, ratings.n_users, ratings.n_items, None, "user", 3, "cpu")
+    rng = torch.Generator().manual_seed(0)
+    table = torch.randn(ratings.n_items + 1, 3, generator=rng)
+    y = torch.from_numpy(ratings.rating) - 3
+    side.precision, side.prior = torch.tensor([2.0, 1.0, 4.0]), torch.randn(ratings.n_users + 1, 3, generator=rng)
+    alpha, q = 2.5, table[ratings.item].double()
+    covariance = torch.linalg.inv(alpha * q.T @ q + side.precision.diag())
+    mean = covariance @ (alpha * q.T @ y.double() + side.precision.double() * side.prior[5])
+    own = torch.full((ratings.n_users + 1,), alpha)
+    draws = []
+    for _ in range(2000):
+        side.draw(table, y, rng, own=own)
+        draws.append(side.rows[5])
+    draws = torch.stack(draws).double()
+    assert torch.allclose(side.means[5].double(), mean, atol=1e-4)
+    assert torch.allclose(draws.mean(dim=0), mean, atol=5 * (covariance.diag().max() / 2000) ** 0.5)
+    assert torch.allclose(draws.T.cov(), covariance, atol=0.15 * covariance.diag().max())
+
+
+def test_weighing_the_table_is_weighing_the_ratings():
+    """The item side gets its users' precisions through the table; the sums are those of a loop."""
+    ratings, rng = random_ratings(), torch.Generator().manual_seed(0)
+    side = Side(ratings.item, ratings.user, ratings.n_items, ratings.n_users, None, "item", 2, "cpu")
+    weight, table = (
+        torch.rand(ratings.n_users + 1, generator=rng) + 0.5,
+        torch.randn(ratings.n_users + 1, 2, generator=rng),
+    )
+    user, y = torch.from_numpy(ratings.user).long(), torch.from_numpy(ratings.rating)
+    side.draw(table * weight.sqrt()[:, None], y * weight.sqrt()[user], rng)
+    mine = torch.from_numpy(ratings.item == 3)
+    p, w = table[user[mine]], weight[user[mine], None]
+    mean = torch.linalg.solve((p * w).T @ p + side.precision.diag(), (p * w).T @ y[mine])
+    assert torch.allclose(side.means[3], mean, atol=1e-4)
+
+
+def test_a_gaussian_draw_without_noise_is_its_mean():
+    A = torch.tensor([[[2.0, 1.0], [1.0, 3.0]]])
+    draw, mean = gaussian_draw(A, torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2))
+    assert torch.allclose(draw, mean)
+    assert torch.allclose(A @ mean[..., None], torch.tensor([[[1.0], [2.0]]]))
+
+
+def test_a_gaussian_draw_stays_on_its_device():
+    """On the meta device a stray CPU tensor shows without a GPU."""
+    A, b, noise = (
+        torch.empty(4, 3, 3, device="meta"),
+        torch.empty(4, 3, device="meta"),
+        torch.empty(4, 3, device="meta"),
+    )
+    with OneDevice():
+        draw, mean = gaussian_draw(A, b, noise)
+    assert draw.shape == mean.shape == (4, 3)
