@@ -528,7 +528,7 @@ def test_parts_that_do_not_fit_are_refused(change, message, saved):
 WRONG = st.sampled_from([None, True, False, 0, 1, 2, -1, 1.0, 3.0, 10**12, "", "a", "abcd", [], [1], {}, {"a": 1}])
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_any_value_of_the_header_is_of_its_type_or_refused(data, original):
     """What is read, whatever was put where, is what saving it again would write."""
