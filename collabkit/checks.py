@@ -135,7 +135,7 @@ def arguments(**checks: Callable) -> Callable:
 def _checked(name: str, value, what: str, fits, above=-INF, at_least=-INF, below=INF, at_most=INF):
     """A plain Python number, finite and within these bounds."""
     bounds = {"above": above, "of at least": at_least, "below": below, "of at most": at_most}
-    said = [f"{word} {bound!r}" for word, bound in bounds.items() if math.isfinite(bound)]
+    said = [f"{word} {bound!r}" for word, bound in bounds.items() if abs(bound) < WIDEST]
     cure = f"choose {what}{' ' * bool(said)}{' and '.join(said)}."
     plain = value
     if getattr(value, "ndim", None) == 0 and getattr(value.dtype, "kind", "") not in ("m", "M"):

@@ -67,11 +67,9 @@ def rating_learner(
         raise TypeError(f"dls is a {type(dls).__name__}: collab_dataloaders(split) makes them of a split.")
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is a {type(model).__name__}: pass the module to train, such as DotProductBias(…).")
-    wd, lr = RECIPE.sized(dls.train.n).wd if wd is None else decay(wd), rate("lr", lr)
-    decay_factors, decay_biases = (
-        checks.flag("decay_factors", decay_factors),
-        checks.flag("decay_biases", decay_biases),
-    )
+    wd, lr = decay(RECIPE.sized(dls.train.n).wd if wd is None else wd), rate("lr", lr)
+    decay_factors = checks.flag("decay_factors", decay_factors)
+    decay_biases = checks.flag("decay_biases", decay_biases)
     mean_start = dls.train.n < SETTLED_ON if mean_start is None else checks.flag("mean_start", mean_start)
     kwargs = {
         "loss_func": mean_squared_error,

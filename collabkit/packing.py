@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from collabkit.checks import interval
 from collabkit.columns import film_table
 from collabkit.ratings import Ratings, Vocabulary
 
@@ -36,6 +37,7 @@ def unpack_ratings(packed: dict[str, Any], tensors: dict[str, Tensor]) -> Rating
         ``pack_ratings`` would make of them, to the type.
     """
     users, items = _unpack_ids(packed["users"]), _unpack_ids(packed["items"])
+    interval("scale", packed["scale"])
     scale = None if packed["scale"] is None else tuple(map(plain_number, packed["scale"]))
     columns = {name: tensor.numpy() for name, tensor in tensors.items()}
     ratings = Ratings(

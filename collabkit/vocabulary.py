@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Hashable, Iterable
-from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -143,10 +142,8 @@ def flat(ids, what: str) -> np.ndarray:
 def _whole(values: np.ndarray) -> np.ndarray:
     """Whole numbers in 64 bits, where one more than the largest does not wrap as in 8; else as Python's own."""
     for dtype in ("int64", "uint64"):
-        with suppress(OverflowError):
-            narrow = values.astype(dtype)
-            if (narrow == values).all():
-                return narrow
+        if np.iinfo(dtype).min <= values.min(initial=0) and values.max(initial=0) <= np.iinfo(dtype).max:
+            return values.astype(dtype)
     return values
 
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import shutil
 import socket
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 # How long an example takes says how busy the machine is, not whether the code is right: no deadline, and not the health
 # check that is about time. In CI every run tries the same examples, so that a red test is that change's own.
-hypothesis.settings.register_profile(
-    "course",
-    deadline=None,
-    derandomize=bool(os.environ.get("CI")),
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
-hypothesis.settings.load_profile("course")
+with contextlib.suppress(ImportError):  # `make gpu` runs the notebooks without it
+    import hypothesis
+
+    hypothesis.settings.register_profile(
+        "course",
+        deadline=None,
+        derandomize=bool(os.environ.get("CI")),
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+    hypothesis.settings.load_profile("course")
 
 
 def is_local(host: object) -> bool:

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -60,6 +61,45 @@ NUMBERS = {
     ("NewUser.recommend", "k"): (lambda v: NEW.recommend(k=v), 3, (1, None)),
     ("NewUser.explain", "n"): (lambda v: NEW.explain(10, n=v), 3, (1, None)),
 }
+DLS = kit.collab_dataloaders(SPLIT, device="cpu")
+SIZES = {"n_users": 3, "n_items": 4, "n_factors": 5}
+MODELS = {one.__name__: one for one in (kit.DotProduct, kit.DotProductBias, kit.DotProductBiasParams, kit.EmbeddingNet)}
+QUICKLY = {"ALS": {"n_sweeps": 1}, "ImplicitALS": {"n_sweeps": 1}, "MeanBaseline": {}}
+QUICKLY["BayesianMF"] = {"n_samples": 2, "burn_in": 0, "progress": False}
+
+
+def built(name: str, parameter: str):
+    return lambda v: MODELS[name](**SIZES | {parameter: v})
+
+
+def fitted(name: str, parameter: str):
+    return lambda v: getattr(kit, name)(**QUICKLY[name] | {parameter: v}).fit(RATINGS)
+
+
+def estimator(name: str, **parameters) -> dict:
+    return {(name, one): (fitted(name, one), *rest) for one, rest in parameters.items()}
+
+
+NUMBERS |= {(name, one): (built(name, one), 3, (1, None)) for name in MODELS for one in ("n_users", "n_items")}
+NUMBERS |= {(name, "n_factors"): (built(name, "n_factors"), 3, (0, None)) for name in MODELS}
+NUMBERS |= {
+    ("EmbeddingNet", one): (built("EmbeddingNet", one), 0.5, (None, 1)) for one in ("embedding_dropout", "dropout")
+}
+SEED, COUNT = (3, (0, 2**63 - 1)), (3, (1, None))
+NUMBERS |= estimator("MeanBaseline", damping=(0.5, (None, None)))
+NUMBERS |= estimator("ALS", n_factors=(3, (0, None)), n_sweeps=COUNT, seed=SEED)
+NUMBERS |= estimator("ALS", penalty=(0.5, (0, None)), bias_penalty=(0.5, (0, None)))
+NUMBERS |= estimator("ImplicitALS", n_factors=COUNT, n_sweeps=COUNT, seed=SEED)
+NUMBERS |= estimator("ImplicitALS", penalty=(0.5, (0, None)), alpha=(0.5, (None, None)), at_least=(0.5, (None, None)))
+NUMBERS |= estimator("BayesianMF", n_factors=(3, (0, None)), n_samples=COUNT, burn_in=(3, (0, None)), seed=SEED)
+NUMBERS |= estimator("BayesianMF", noise_df=(2.5, (2, 1e9)))
+NUMBERS |= {
+    ("collab_dataloaders", "bs"): (lambda v: list(kit.collab_dataloaders(SPLIT, bs=v).train), 3, (1, None)),
+    ("collab_dataloaders", "seed"): (lambda v: kit.collab_dataloaders(SPLIT, seed=v), *SEED),
+    ("rating_learner", "wd"): (lambda v: kit.rating_learner(DLS, MODEL, wd=v), 0.5, (None, None)),
+    ("rating_learner", "lr"): (lambda v: kit.rating_learner(DLS, MODEL, lr=v), 0.5, (0, None)),
+}
+ANY_SIGN = {"relevant", "at_least"}  # below every rating: then everything is relevant
 BAD = [-1, math.nan, math.inf, -math.inf, np.float32("nan"), 10**400, True, "3", b"3", [3], 3j, np.datetime64(3, "ns")]
 
 
@@ -67,8 +107,10 @@ BAD = [-1, math.nan, math.inf, -math.inf, np.float32("nan"), 10**400, True, "3",
 def test_numbers_outside_their_range(of, parameter):
     call, good, (lo, hi) = NUMBERS[of, parameter]
     bad = [*BAD, *([2.5, (lo or 0) - 1] if isinstance(good, int) else [lo]), *([hi + 1] if hi else [])]
-    if parameter == "relevant":
-        bad.remove(-1)  # below every rating: everything is relevant
+    if parameter in ANY_SIGN:
+        bad.remove(-1)
+    if parameter == "lr":
+        bad.remove([3])  # fastai's way to give each group of parameters its own
     for value in bad:
         if value is not None:
             with pytest.raises((ValueError, TypeError)) as caught:
@@ -78,7 +120,7 @@ def test_numbers_outside_their_range(of, parameter):
 
 
 @pytest.mark.parametrize(("of", "parameter"), NUMBERS)
-@pytest.mark.filterwarnings("ignore:no room on the map")
+@pytest.mark.filterwarnings("ignore:no room on the map", "ignore:the chain has not settled")
 def test_numbers_of_numpy_and_torch_will_do(of, parameter):
     call, good, _ = NUMBERS[of, parameter]
     for kind in (np.float32, np.array, torch.tensor, *([np.int8, np.uint64, float] if isinstance(good, int) else [])):
@@ -104,6 +146,10 @@ TABLES = {
     "similar_items": lambda bad: kit.similar_items(MODEL, bad, 10),
     "cross_validate": lambda bad: kit.cross_validate(kit.MeanBaseline, bad),
     "Catalogue": Catalogue,
+    "ALS": kit.ALS().fit,
+    "ImplicitALS": kit.ImplicitALS().fit,
+    "BayesianMF": kit.BayesianMF().fit,
+    "Recommender": lambda bad: kit.Recommender(MODEL, bad),
 }
 NO_RATINGS = [RATINGS.frame, SPLIT, None, [1, 2], np.ones((3, 3)), kit.Ratings]
 
@@ -226,14 +272,35 @@ def test_shares_hold_out_what_they_say_or_nothing(valid, test, seed):
             assert (parts.test is None) == (test == 0)
 
 
-def test_every_number_of_a_public_function_here_is_in_the_table():
-    """Red for a new parameter with a number for its default."""
+@pytest.mark.parametrize("y_range", [(5.5, 0), (1, 1), (0, math.nan), (0, math.inf), 5, (1, 2, 3), "05", (0, "5")])
+def test_ranges_the_wrong_way_round(y_range):
+    for model in MODELS.values():
+        with pytest.raises((ValueError, TypeError), match=r"^y_range"):
+            model(**SIZES, y_range=y_range)
+    with pytest.raises((ValueError, TypeError), match=r"^scale"):
+        kit.Ratings.from_frame(RATINGS.frame, scale=y_range)
+
+
+#: what takes neither a number nor Ratings, and the file of tests that has its doors
+ELSEWHERE = {
+    **dict.fromkeys(["QUICK", "RECIPE"], "test_recipe.py"),
+    **dict.fromkeys(["create_params", "sigmoid_range"], "test_models.py"),
+    **dict.fromkeys(["rmse", "mae", "mean_overlap", "InteractiveMap", "evaluate"], "test_doors.py"),
+    "load_movielens": "test_movielens.py",
+    "Ratings": "test_ratings.py",
+    "Vocabulary": "test_vocabulary.py",
+    "band": "test_bands.py",
+}
+
+
+def test_every_public_name_is_in_a_table():
+    """Red for a new name, and for a new parameter with a number for its default."""
+    tried = {name for name, _ in NUMBERS} | set(TABLES)
+    assert set(kit.__all__) - tried == set(ELSEWHERE)
+    here = Path(__file__).parent
+    assert all(name in (here / file).read_text("utf8") for name, file in ELSEWHERE.items())
     for name in kit.__all__:
-        thing = getattr(kit, name)
-        where = kit._MODULE[name]
-        if where in ("splits", "ranking", "evaluation", "features", "interpret", "maps", "rate_page") and callable(
-            thing
-        ):
+        if callable(thing := getattr(kit, name)):
             for parameter in inspect.signature(thing).parameters.values():
                 if type(parameter.default) in (int, float):
                     assert (name, parameter.name) in NUMBERS

@@ -59,7 +59,7 @@ def folders(tmp_path_factory):
     return {name: written(tmp_path_factory.mktemp(name), name) for name in FORMATS}
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(which=st.sampled_from([which for which in FILES if which[1] != "u.genre"]), data=st.data())
 def test_any_change_is_refused_where_hashes_are_known(which, data, folders):
     name, file = which
@@ -73,7 +73,7 @@ def test_any_change_is_refused_where_hashes_are_known(which, data, folders):
         (folder / file).write_bytes(content)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(which=st.sampled_from(FILES), data=st.data())
 def test_any_change_is_refused_by_name_or_keeps_every_row_complete(which, data, folders):
     """Without a hash a digit may change unseen, where no count changes with it."""
@@ -170,7 +170,7 @@ def whole_zip(tmp_path_factory):
     return packed(tmp_path_factory.mktemp("zip") / "toy.zip")
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_a_zip_with_any_change_is_refused_or_the_same(data, whole_zip):
     content = whole_zip.read_bytes()

