@@ -154,7 +154,7 @@ def _refuse_other_counts(df: pd.DataFrame, edition: Edition) -> None:
         raise ValueError("{:,} ratings of {:,} users where the edition has {:,} of {:,}".format(*found, *known))
     stars = df["rating"].to_numpy()
     counts = tuple(np.count_nonzero(stars == one) for one in np.linspace(*edition.scale, len(edition.stars)))
-    if (stars * 2 % 1).any() or counts != edition.stars:
+    if not np.isfinite(stars).all() or (stars * 2 % 1).any() or counts != edition.stars:
         raise ValueError("the edition has other numbers of stars")
 
 
