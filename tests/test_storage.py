@@ -484,6 +484,8 @@ def first(value):
         (put("films", "genres", 0, ["x"]), "do not fit together"),
         (put("scale", [1, 5]), r"leave the scale \(1, 5\)"),
         (put("scale", 5), "do not fit together"),
+        (put("scale", []), "do not fit together.*two numbers"),
+        (put("scale", [0, 5, 10]), "do not fit together.*two numbers"),
         (put("data", "sha256", "0" * 64), "not those that the header names"),
         (put("tensors_sha256", "0" * 64), "not those that the header names"),
         (table("ratings.item", first(4)), "item codes lie outside the 4 ids"),
