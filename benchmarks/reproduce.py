@@ -37,8 +37,8 @@ from collabkit import (
     rmse,
 )
 from collabkit.interpret import table
-from collabkit.learner import GroupedDecay
 from collabkit.models import DotProduct, DotProductBias, EmbeddingNet
+from collabkit.optimizer import GroupedDecay
 
 OUT = Path(__file__).parent.parent / "collabkit" / "reproductions.json"
 COMPARED_ON = ("small-2016", 0)  # edition and split of the table that holds all notebooks against one model

@@ -17,8 +17,10 @@ from collabkit.vocabulary import as_ids
 def table(model: nn.Module, name: str) -> np.ndarray:
     """A copy of one table of a model on the CPU, whether an ``nn.Embedding`` or made by hand ``(n, K)``.
 
-    Raises: ``AttributeError`` that lists the tables the model has.
+    Raises: ``AttributeError`` that lists the tables the model has; ``TypeError`` for what is no module.
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"{type(model).__name__} is no module: pass one, which for a fitted ALS is als.as_module().")
     found = getattr(model, name, None)
     if found is None:
         known = sorted({key.removesuffix(".weight") for key in model.state_dict()})

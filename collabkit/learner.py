@@ -13,13 +13,12 @@ from fastai.callback.core import Callback
 from fastai.data.core import DataLoaders
 from fastai.learner import AvgSmoothLoss, Learner, Recorder
 from fastai.metrics import AccumMetric
-from fastai.optimizer import Optimizer, OptimWrapper
 from fastai.torch_core import is_listy
 from torch import Tensor, nn
-from torch.optim.adamw import adamw
 
 from collabkit import checks
 from collabkit.metrics import rmse
+from collabkit.optimizer import GroupedAdamW, can_fuse, split_biases
 from collabkit.recipe import RECIPE, SETTLED_ON
 from collabkit.start import start_at_mean
 
@@ -74,7 +73,7 @@ def rating_learner(
     kwargs = {
         "loss_func": mean_squared_error,
         "metrics": AccumMetric(rmse),
-        "opt_func": partial(GroupedAdamW, decays=(decay_factors, decay_biases), fused=_can_fuse(dls.device)),
+        "opt_func": partial(GroupedAdamW, decays=(decay_factors, decay_biases), fused=can_fuse(dls.device)),
         "splitter": split_biases,
         **kwargs,
     }
@@ -93,7 +92,13 @@ class RatingLearner(Learner):
 
     def fit(self, n_epoch, lr=None, wd=None, *args, **kwargs):
         """fastai's ``fit``: epochs at one rate."""
-        super().fit(checks.whole("n_epoch", n_epoch, at_least=1), rate("lr", lr), decay(wd), *args, **kwargs)
+        n_epoch, lr, wd = checks.whole("n_epoch", n_epoch, at_least=1), rate("lr", lr), decay(wd)
+        try:
+            super().fit(n_epoch, lr, wd, *args, **kwargs)
+        finally:  # an epoch that lr_find or Ctrl-C has ended left its losses where they were
+            for cb in self.cbs:
+                if isinstance(cb, LossStaysOnDevice):
+                    cb.fetch()
 
     def fit_one_cycle(self, n_epoch, lr_max=None, *args, **kwargs):
         """fastai's ``fit_one_cycle``: epochs in which the rate rises to ``lr_max`` and falls to nothing."""
@@ -133,95 +138,11 @@ def mean_squared_error(prediction: Tensor, stars: Tensor, reduction: str = "mean
     return F.mse_loss(prediction.reshape(-1), stars.reshape(-1), reduction=reduction)
 
 
-def split_biases(model: nn.Module) -> list[list[nn.Parameter]]:
-    """Two parameter groups by name: factors and weights, then biases (``user_bias.weight``, ``layers.0.bias``)."""
-    groups: tuple[list, list] = ([], [])
-    for name, parameter in model.named_parameters():
-        is_bias = any(part == "bias" or part.endswith("_bias") for part in name.split("."))
-        groups[is_bias].append(parameter)
-    return list(groups)
-
-
-class _DecaysByGroup:
-    """Some parameter groups are never decayed, however the decay is set."""
-
-    decays: tuple[bool, ...]
-
-    def _set_hyper(self, k, v):
-        super()._set_hyper(k, [wd * on for wd, on in zip(v, self.decays, strict=True)] if k == "wd" else v)
-
-
-class GroupedDecay(_DecaysByGroup, OptimWrapper):
-    """fastai's wrapper of a PyTorch optimizer, in which some parameter groups are never decayed.
-
-    Args:
-        decays: for each group, whether weight decay reaches it, however it is set.
-    """
-
-    def __init__(self, params, opt, decays: tuple[bool, ...], **kwargs):
-        self.decays = decays
-        super().__init__(params, opt, **kwargs)
-
-
-class GroupedAdamW(_DecaysByGroup, Optimizer):
-    """AdamW as a fastai ``Optimizer``, in which some parameter groups are never decayed: one kernel call a group.
-
-    ``torch.optim.AdamW`` makes the same steps, bit for bit, but its class loads PyTorch's compiler on first use,
-    which takes longer than a fit, and fastai's wrapper rebuilds the settings of every group several times a batch.
-
-    Args:
-        decays: for each group, whether weight decay reaches it, however it is set.
-        fused: whether the device has PyTorch's fused kernel.
-        eps: AdamW's usual 1e-8 lets rarely seen rows take huge steps.
-
-    Source: :cite:t:`loshchilov2019decoupled`.
-    """
-
-    def __init__(self, params, lr, decays, fused=True, mom=0.9, sqr_mom=0.99, eps=1e-5, wd=0.0):
-        self.decays, self.fused = decays, fused
-        super().__init__(params, [], lr=lr, mom=mom, sqr_mom=sqr_mom, eps=eps, wd=wd)
-
-    @torch.no_grad()
-    def step(self, closure=None):
-        for group, hyper in zip(self.param_lists, self.hypers, strict=True):
-            params = [
-                p for p in group if p.grad is not None and p.numel()
-            ]  # the kernel of a GPU reads past an empty one
-            for p in params:
-                if "step" not in self.state[p]:
-                    zero = torch.zeros((), device=p.device if self.fused else None)  # the other kernels count here
-                    self.state[p] |= {"grad_avg": torch.zeros_like(p), "sqr_avg": torch.zeros_like(p), "step": zero}
-            grad_avg, sqr_avg, step = (
-                [self.state[p][name] for p in params] for name in ("grad_avg", "sqr_avg", "step")
-            )
-            adamw(
-                params,
-                [p.grad for p in params],
-                grad_avg,
-                sqr_avg,
-                [],
-                step,
-                fused=self.fused,
-                amsgrad=False,
-                maximize=False,
-                lr=hyper["lr"],
-                beta1=hyper["mom"],
-                beta2=hyper["sqr_mom"],
-                eps=hyper["eps"],
-                weight_decay=hyper["wd"],
-            )
-
-    def zero_grad(self):
-        """Drop the gradients: the next backward pass writes new ones instead of adding to a table of zeros."""
-        for p, *_ in self.all_params():
-            p.grad = None
-
-
 class SmoothLoss(AvgSmoothLoss):
     """fastai's smoothed training loss, kept on the device: fetching it would make the processor wait in each step."""
 
     def reset(self):
-        self.count, self.val = 0, None
+        self.count, self.val, self.smooth = 0, None, torch.tensor(torch.nan)
 
     def accumulate(self, learn):
         loss = learn.loss.detach()
@@ -239,6 +160,7 @@ class LossStaysOnDevice(Callback):
     """The recorder keeps the losses of an epoch where they are, and fetches them together at its end."""
 
     order = Recorder.order + 1  # its after_batch comes first
+    fetched = 0
 
     def before_fit(self):
         self.recorder.smooth_loss = SmoothLoss(self.recorder.smooth_loss.beta)
@@ -248,11 +170,8 @@ class LossStaysOnDevice(Callback):
     def after_train(self):
         self.fetch()
 
-    def after_cancel_fit(self):  # as lr_find ends
-        self.fetch()
-
     def fetch(self):
-        losses = self.recorder.losses
+        losses = getattr(self.recorder, "losses", [])  # none when something refused to begin
         if new := losses[self.fetched :]:
             losses[self.fetched :] = torch.stack(new).cpu().unbind()
         self.fetched = len(losses)
@@ -277,7 +196,3 @@ class StartAtMean(Callback):
     def before_fit(self):
         data = self.dls.train.dataset
         start_at_mean(self.model, data.x, data.y)
-
-
-def _can_fuse(device) -> bool:
-    return torch.device(device).type in ("cpu", "cuda")

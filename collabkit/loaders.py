@@ -44,6 +44,8 @@ class RatingsDataset:
     def of_pairs(cls, pairs, ratings: Ratings) -> RatingsDataset:
         """From (user id, item id) pairs: a list, or a DataFrame with columns ``user, item[, rating]``."""
         df = pairs
+        if not pd.api.types.is_list_like(pairs):
+            raise TypeError(f"pairs is a {type(pairs).__name__}: ask for pairs of ids, such as [(user, item), …].")
         if not isinstance(pairs, pd.DataFrame):
             df = pd.DataFrame(list(pairs)).rename(columns={0: "user", 1: "item"})
         if not {"user", "item"} <= set(df.columns):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from collabkit.checks import whole
+
 
 class Recipe(NamedTuple):
     """Settings of one fit, chosen on validation ratings of the 2018 small edition (``benchmarks/recipe.py``).
@@ -31,8 +33,6 @@ class Recipe(NamedTuple):
         the most, because fewer ratings stand against it. ``collab_dataloaders`` and ``rating_learner`` take both from
         here when they are not told otherwise.
         """
-        from collabkit.checks import whole
-
         share = min(1, whole("n_ratings", n_ratings, at_least=0) / SETTLED_ON)
         return self._replace(bs=max(1, round(self.bs * share)), wd=self.wd / max(share, 0.1))
 

@@ -248,5 +248,5 @@ def everything_elsewhere() -> Iterator[torch.device]:
         patch.setattr(torch, "as_subclass", keep)  # fastai's types of tensors
         patch.setattr(fastai.torch_core, "default_device", lambda use=-1: device)
         patch.setattr(collabkit.loaders, "default_device", lambda use=-1: device)
-        patch.setattr(collabkit.learner, "_can_fuse", lambda device: True)  # as on a GPU
+        patch.setattr(collabkit.learner, "can_fuse", lambda device: True)  # as on a GPU
         yield device

@@ -223,6 +223,9 @@ def test_overlaps_and_codes():
         kit.similar_items(MODEL, RATINGS, [10, 20])
     with pytest.raises(ValueError, match="item_bias has 20 rows, these ratings 4 items"):
         kit.item_biases(MODEL, tiny_ratings())
+    for bad in (kit.ALS(n_sweeps=1).fit(RATINGS), RATINGS, None):
+        with pytest.raises(TypeError, match=r"is no module: pass one.*as_module\(\)"):
+            kit.item_biases(bad, RATINGS)
     with pytest.raises(TypeError, match="fold='no'"):
         kit.item_biases(MODEL, RATINGS, fold="no")
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from fastai.callback.core import Callback
 from fastai.learner import load_learner
 
 import collabkit
@@ -130,6 +131,19 @@ class TestLearner:
         assert len(learn.recorder.losses) == len(learn.dls.train)
         assert all(loss.device.type == "cpu" for loss in learn.recorder.losses)
         learn.recorder.plot_loss()
+
+    def test_losses_come_back_from_an_epoch_that_was_stopped(self, split):
+        class Stop(Callback):
+            order = 100
+
+            def after_batch(self):
+                if self.train_iter == 3:
+                    raise KeyboardInterrupt
+
+        learn = rating_learner(collab_dataloaders(split, bs=64), DotProductBias(40, 60, 5), cbs=Stop())
+        with learn.no_bar(), learn.no_logging(), pytest.raises(KeyboardInterrupt):
+            learn.fit_one_cycle(2)
+        assert [loss.device.type for loss in learn.recorder.losses] == ["cpu"] * 3
 
     def test_the_bar_does_not_wait_either(self, split):
         learn = rating_learner(collab_dataloaders(split, bs=8), DotProductBias(40, 60, 5))

@@ -14,7 +14,8 @@ from fastai.optimizer import Adam
 from torch import nn
 
 from collabkit import DotProduct, DotProductBias, collab_dataloaders, random_split, rating_learner, rmse
-from collabkit.learner import GroupedDecay, mean_squared_error, split_biases
+from collabkit.learner import mean_squared_error
+from collabkit.optimizer import GroupedDecay, split_biases
 from tests.tables import random_ratings
 
 pytestmark = pytest.mark.anywhere
@@ -313,11 +314,6 @@ class TestDecay:
             return [hyper["wd"] for hyper in learn.opt.hypers]
 
         return fit
-
-    def test_biases_are_told_by_name(self):
-        factors, biases = split_biases(model := Biased(4, 6))
-        assert [id(p) for p in factors] == [id(model.user_factors.weight), id(model.layers[0].weight)]
-        assert [id(p) for p in biases] == [id(model.item_bias.weight), id(model.layers[0].bias)]
 
     def test_factors_are_decayed_and_biases_not(self, fitted):
         assert fitted({}) == [0.3, 0.0]

@@ -154,6 +154,11 @@ class TestTestDl:
     def test_it_lives_where_the_others_do(self, dls):
         assert dls.test_dl([(1, 10)]).dataset.x.device == dls.valid.dataset.x.device
 
+    def test_what_are_no_pairs(self, dls):
+        for bad in (5, "ab", None.__class__):
+            with pytest.raises(TypeError, match="ask for pairs of ids"):
+                dls.test_dl(bad)
+
     def test_unknown_ids_are_a_clear_error(self, dls):
         with pytest.raises(KeyError, match="unknown item 11"):
             dls.test_dl([(1, 11)])
