@@ -163,8 +163,9 @@ class LossStaysOnDevice(Callback):
     fetched = 0
 
     def before_fit(self):
-        self.recorder.smooth_loss = SmoothLoss(self.recorder.smooth_loss.beta)
-        self.recorder.smooth_loss.reset()
+        if not isinstance(self.recorder.smooth_loss, SmoothLoss):  # in a first fit, since fastai warns in a later one
+            self.recorder.smooth_loss = SmoothLoss(self.recorder.smooth_loss.beta)
+            self.recorder.smooth_loss.reset()
         self.fetched = 0
 
     def after_train(self):

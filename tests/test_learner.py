@@ -1,5 +1,6 @@
 """The learner: every fastai feature a student would try, and decay that stays where it belongs."""
 
+import warnings
 import zipfile
 from functools import partial
 
@@ -104,6 +105,15 @@ def test_a_fit_takes_numbers_of_numpy_and_rates_by_group(learn):
     learn.fit_one_cycle(np.int64(1), np.float32(0.05), wd=np.float32(0.1))
     learn.fit(1, slice(0.01), wd=0)
     assert len(learn.recorder.values) == 1
+
+
+def test_fits_warn_of_nothing(learn):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        learn.fit_one_cycle(1)
+        learn.fit_one_cycle(1)
+        learn.fit(1)
+    assert [str(one.message) for one in caught] == []
 
 
 def test_validate(learn):
