@@ -56,7 +56,7 @@ class NewUser(Newcomer):
         everything = np.arange(len(self.others))
         items = everything if candidates is None else np.unique(self.catalogue.codes(candidates))
         items = np.setdiff1d(items, self.codes)
-        best = items[np.argsort(-self.stars[items], kind="stable")[: at_least_one(k)]]
+        best = items[np.argsort(-self.stars[items], kind="stable")[: whole("k", k, at_least=1)]]
         listed = self.catalogue.table(best, stars=self.stars[best])
         return listed.set_index(pd.RangeIndex(1, len(best) + 1, name="rank"))
 
@@ -73,7 +73,7 @@ class NewUser(Newcomer):
         Raises: ``KeyError`` for an unknown film.
         """
         contribution, baseline, stars = self.fold.explain(self.codes, self.given, self.catalogue.code(item))
-        order = np.argsort(-np.abs(contribution), kind="stable")[: None if n is None else at_least_one(n, "n")]
+        order = np.argsort(-np.abs(contribution), kind="stable")[: None if n is None else whole("n", n, at_least=1)]
         why = self.catalogue.table(self.codes[order], stars=self.given[order], contribution=contribution[order])
         why.attrs |= {"baseline": baseline, "stars": stars}
         return why
@@ -83,11 +83,6 @@ def code_or_last(vocabulary: Vocabulary, ids) -> np.ndarray:
     """Codes ``(n,)``; an unknown id gets the one past the last, where the average row is."""
     codes, known = vocabulary.index(ids, missing="unknown")
     return np.where(known, codes, len(vocabulary))
-
-
-def at_least_one(k, name: str = "k") -> int:
-    """k itself, when something can be asked for so many of."""
-    return whole(name, k, at_least=1)
 
 
 def checked_stars(stars: Mapping, ratings: Ratings) -> np.ndarray:

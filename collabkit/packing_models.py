@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from collabkit import models
+from collabkit.checks import interval
 from collabkit.packing import plain_number, same_json
 
 CLASSES = ("DotProduct", "DotProductBias", "DotProductBiasParams", "EmbeddingNet")
@@ -43,10 +44,8 @@ def describe(name: str, tensors: dict[str, Tensor], y_range) -> dict[str, Any]:
         description["n_factors"] = [users.shape[1], items.shape[1]]
         description["layers"] = [len(tensors[key]) for key in weights[:-1]]
     if y_range is not None:
-        lo, hi = map(plain_number, y_range)
-        if not lo < hi:
-            raise ValueError(f"y_range is {y_range}: its low end must be below its high end.")
-        y_range = [lo, hi]
+        interval("y_range", y_range)
+        y_range = list(map(plain_number, y_range))
     return description | {"y_range": y_range}
 
 

@@ -12,12 +12,13 @@ from scipy.sparse import csr_matrix
 from torch import nn
 
 from collabkit import checks, interpret
-from collabkit.catalogue import Catalogue, as_ids
+from collabkit.catalogue import Catalogue
 from collabkit.fold_in import FoldIn, dot_product_tables, with_average_rows
-from collabkit.newcomer import Newcomer, NewUser, at_least_one, checked_stars
+from collabkit.newcomer import Newcomer, NewUser, checked_stars
 from collabkit.pairs import pair_codes
 from collabkit.ratings import Ratings
 from collabkit.topk import DotScores, predict_pairs, top_k
+from collabkit.vocabulary import as_ids
 
 
 class Recommender:
@@ -89,7 +90,7 @@ class Recommender:
             lambda u, i: predict_pairs(self.served, u, i),
             users,
             items,
-            at_least_one(k),
+            checks.whole("k", k, at_least=1),
             self._seen(users) if exclude_seen else None,
             self._scores,
         )
@@ -110,7 +111,7 @@ class Recommender:
         if not self._catalogue.counts[code]:
             raise ValueError(f"{self.ratings.labels[code]!r} has no training ratings: its factors mean nothing.")
         rated = np.flatnonzero(self._catalogue.counts)
-        return interpret.similar_items(self.model, self.ratings, item, at_least_one(k), codes=rated)
+        return interpret.similar_items(self.model, self.ratings, item, checks.whole("k", k, at_least=1), codes=rated)
 
     def search(self, part: str, n: int = 10) -> pd.DataFrame:
         """Films by a part of their title or year; case and accents do not count.
@@ -119,7 +120,7 @@ class Recommender:
         just this title. When no label has this part, those spelt most like it; when there are none either, an empty
         table. An empty part finds the most rated of all.
         """
-        codes = self._catalogue.search(part, at_least_one(n))
+        codes = self._catalogue.search(part, checks.whole("n", n, at_least=1))
         return self._catalogue.table(codes, ratings=self._catalogue.counts[codes])
 
     def fold_in(self, stars: Mapping) -> NewUser:

@@ -58,6 +58,10 @@ NUMBERS = {
     ("short_name", "width"): (lambda v: short_name("A name", width=v), 3, (2, None)),
     ("RatePage", "n_films"): (lambda v: kit.RatePage(RECOMMENDER, n_films=v), 3, (1, None)),
     ("Catalogue.search", "n"): (lambda v: Catalogue(RATINGS).search("film", v), 3, (1, None)),
+    ("Recommender.recommend", "k"): (lambda v: RECOMMENDER.recommend(1, k=v), 3, (1, None)),
+    ("Recommender.similar_items", "k"): (lambda v: RECOMMENDER.similar_items(10, k=v), 3, (1, None)),
+    ("Recommender.search", "n"): (lambda v: RECOMMENDER.search("film", n=v), 3, (1, None)),
+    ("Recommender.explain", "n"): (lambda v: RECOMMENDER.explain(1, 10, n=v), 3, (1, None)),
     ("NewUser.recommend", "k"): (lambda v: NEW.recommend(k=v), 3, (1, None)),
     ("NewUser.explain", "n"): (lambda v: NEW.explain(10, n=v), 3, (1, None)),
 }

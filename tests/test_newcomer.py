@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from collabkit import DotProductBias, Recommender
-from collabkit.newcomer import at_least_one
 from tests.tables import random_ratings
 
 
@@ -71,9 +70,3 @@ def test_the_average_user_has_no_reasons(recommender):
     why = recommender.fold_in({}).explain(300)
     assert len(why) == 0
     assert why.attrs["baseline"] == why.attrs["stars"]
-
-
-@pytest.mark.parametrize("k", [0, -1, 2.5])
-def test_less_than_one_is_refused(k):
-    with pytest.raises(ValueError, match="at least 1"):
-        at_least_one(k)

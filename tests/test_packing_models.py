@@ -50,7 +50,7 @@ def test_sizes_are_read_off_the_tables():
         (lambda d, t: d.update(y_range={0: 0, 1: 1}), "disagree on their sizes"),
         (lambda d, t: t.update({"user_bias.weight": torch.ones(3, 1, dtype=torch.int32)}), "not finite"),
         (lambda d, t: t.update({"user_bias.weight": torch.ones(3)}), r"user_bias.weight is \(3,\) instead of \(3, 1\)"),
-        (lambda d, t: d.update(y_range=[5, 0]), "low end"),
+        (lambda d, t: d.update(y_range=[5, 0]), "first number has to be less"),
         (lambda d, t: t.pop("item_factors.weight"), "lacks a table"),
         (lambda d, t: t["user_bias.weight"].fill_(float("nan")), "not finite"),
         (lambda d, t: t.pop("item_bias.weight"), "not those of collabkit's DotProductBias"),
