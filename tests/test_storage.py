@@ -467,7 +467,7 @@ def first(value):
         (put("model", "class", "DotProduct"), "not those of collabkit's DotProduct.*user_bias"),
         (put("model", "class", ["DotProduct"]), "which collabkit does not have"),
         (put("model", "y_range", [5.5, 0]), "first number has to be less"),
-        (put("model", "y_range", [0, "5"]), "'5' is not a finite number"),
+        (put("model", "y_range", [0, "5"]), r"y_range\[1\]='5'.*choose a finite number"),
         (lambda header, _: header["users"]["ids"].pop(), "user codes lie outside the 2 ids"),
         (lambda header, _: header["items"]["ids"].append(901), "films do not have a title"),
         (put("items", "ids", [5, 7, 900, 11]), "item ids are not unique and sorted"),
