@@ -6,9 +6,11 @@ PAGE := _build/html/index.html
 
 # Only what is in .venv counts, whatever this shell or this user has set up besides.
 unexport PYTHONPATH PYTHONHOME JUPYTER_PATH
-export JUPYTER_PREFER_ENV_PATH := 1
-# Debugger's notice about frozen modules: of no use in a page.
-export PYDEVD_DISABLE_FILE_VALIDATION := 1
+# On all cores, one file on one core. Notebooks run only if what they depend on has changed (tools/executed.py).
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder
+# What the pages are made of, folders too: a file that is gone changes its folder. (`book` alone is a target.)
+SOURCES = $(shell find book/. collabkit tools _build/executed _config.yml _toc.yml pyproject.toml .venv/installed \
+	-not -name '*.pyc' -not -name __pycache__ -not -path '*/.ipynb_checkpoints*' 2>/dev/null)
 
 .PHONY: help venv book serve test gpu lint format notebooks bands reproduce bench versions links repository clean distclean
 
@@ -19,17 +21,23 @@ venv:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here: install Python 3.11 to 3.13, or say where it is: make PYTHON=/path/to/python3.12"; exit 1; }
 	@$(PYTHON) tools/make_venv.py
 
-book: export OMP_NUM_THREADS := 1 # a fit of this size is no quicker on more, and far slower on a busy machine
 book: venv ## Run the notebooks and build the book; every warning is an error.
-	@$(BIN)/jupyter-book build . --all -W --keep-going
+	@$(PYTEST) --quiet book
+	@$(MAKE) --no-print-directory _build/pages
 	@$(BIN)/python -c "import pathlib; print('Open', pathlib.Path('$(PAGE)').resolve().as_uri())"
+
+# All pages or none: of a page that Sphinx does not build again it repeats no warning, and checks no link.
+_build/pages: $(SOURCES)
+	@rm -f $@
+	@$(BIN)/jupyter-book build . --all -W --keep-going
+	@touch $@
 
 serve: ## Show the built book at http://localhost:8000 (PORT=… for another).
 	@test -f $(PAGE) || $(MAKE) book
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 test: lint ## Check style and types, then run all tests and all notebooks.
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+	@$(PYTEST)
 
 gpu: ## On a machine with a GPU: speeds, notebooks and tests, nothing installed (ONLY="speeds tests" for some).
 	@if $(BIN)/python -c "" 2>/dev/null; then python=$(BIN)/python; else python=$(PYTHON); fi; \
@@ -66,6 +74,7 @@ versions: venv ## Run quick tests with the lowest versions, Colab's and the newe
 	@$(BIN)/python -m tools.versions $(ONLY) $(if $(TORCH),--torch $(TORCH))
 
 links: venv ## Check that the links in the book still lead somewhere (needs the network).
+	@$(PYTEST) --quiet book
 	@$(BIN)/jupyter-book build . --builder linkcheck
 
 repository: venv ## Print the repository's URL, or move the project: make repository URL=https://github.com/OWNER/NAME

@@ -78,6 +78,7 @@ def bare_epoch(learn: Learner, bs: int) -> None:
 def large_tables(device: torch.device, n_runs: int, n: int) -> Iterator[dict[str, Any]]:
     bs = n * 2**17 // max(SIZES)  # as many batches at any size
     learn = rating_learner(collab_dataloaders(random_split(synthetic(n, *SIZES[n])), bs=bs), bias(*SIZES[n]))
+    learn.model.to(learn.dls.device)  # fastai moves it when a fit begins
     learn.create_opt()
     at = f"at {n:,} ratings"
     _, bare = median(n_runs, lambda: bare_epoch(learn, bs))

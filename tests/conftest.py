@@ -1,4 +1,4 @@
-"""What every test stands on: no network, the optional local data, and a count of the notebooks that ran."""
+"""What every test stands on: no network, and the optional local data."""
 
 from __future__ import annotations
 
@@ -130,20 +130,3 @@ def pytest_collection_modifyitems(items) -> None:
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):  # a notebook's cells have none
             item.add_marker("browser")
-
-
-def pytest_terminal_summary(terminalreporter) -> None:
-    """Say which part of the run was notebooks: pytest counts their cells among the tests."""
-    outcomes: dict[str, set[str]] = {}
-    cells = 0
-    for outcome in ("passed", "failed", "error"):
-        for report in terminalreporter.stats.get(outcome, []):
-            notebook, _, cell = getattr(report, "nodeid", "").partition("::")
-            if notebook.endswith(".ipynb"):
-                outcomes.setdefault(notebook, set()).add(outcome)
-                cells += bool(cell)
-    failed = sorted(name for name, seen in outcomes.items() if seen != {"passed"})
-    count = f"{len(outcomes)} ran ({cells} cells), {len(outcomes) - len(failed)} passed, {len(failed)} failed"
-    terminalreporter.write_line(f"notebooks: {count}")
-    for name in failed:
-        terminalreporter.write_line(f"  failed: {name}")

@@ -119,11 +119,14 @@ def test_a_failed_test_fails_the_command_and_is_named(children, command):
 def test_a_notebook_that_did_not_run_fails_the_command(children, command):
     there = len(list(gpu.ROOT.glob("book/*/*.ipynb")))
     for passed, code in [(there, 0), (there - 1, 1)]:
-        said = [f"notebooks: {passed} ran (9 cells), {passed} passed, 0 failed", "9 passed in 1.0s"]
+        said = [
+            f"notebooks: {passed} ran and 0 had run before (9 cells), {passed} passed, 0 failed",
+            "9 passed in 1.0s",
+        ]
         children.answers["pytest"] = (said, 0)
         found, report = command("--parts", "notebooks")
         assert found == code and (report["notebooks"]["ran"], report["notebooks"]["there"]) == (passed, there)
-    assert "tests.conftest" in children.called[-1]  # pytest would not find it from book/
+    assert "--fresh" in children.called[-1]  # they run here, whatever was kept elsewhere
     assert report["failed"] == [f"notebooks: {there - 1} of {there} passed"]
 
 

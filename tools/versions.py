@@ -106,7 +106,7 @@ def measure(name: str, versions: dict[str, str]) -> tuple[bool, list[str]]:
     found = installed(place)
     print(f"{name}: testing", flush=True)
     good, right, wrong = passed(place, "tests", *TESTS)
-    ran = [passed(place, book, f"book/chapters/{book}.ipynb")[0] for book in NOTEBOOKS]
+    ran = [passed(place, book, f"book/chapters/{book}.ipynb", "--fresh")[0] for book in NOTEBOOKS]
     tests = f"{right} passed" + (f", {wrong} failed" if wrong else "")
     books = f"{sum(ran)} of {len(ran)}"
     seconds = f"{time.monotonic() - start:.0f}"

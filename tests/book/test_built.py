@@ -50,8 +50,10 @@ def make(root: Path, url: str) -> tuple[str, dict[str, str]]:
     (root / "_toc.yml").write_text(
         "format: jb-book\nroot: book/index\nchapters: [{file: book/toy}, {file: book/appendix/glossary}]\n"
     )
-    config = (root / "_config.yml").read_text("utf8").replace("execute_notebooks: force", "execute_notebooks: 'off'")
-    (root / "_config.yml").write_text(config, "utf8")
+    config = (root / "_config.yml").read_text("utf8")
+    without = re.sub(r"\n +- tools\.executed\b.*", "", config)  # the toy has not run
+    assert without != config
+    (root / "_config.yml").write_text(without, "utf8")
     subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
     repository.rewrite(url, root)
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "."]
