@@ -7,17 +7,15 @@ from functools import partial
 from operator import attrgetter
 
 import torch
-import torch.nn.functional as F
 from fastai.callback import hook, progress, schedule  # noqa: F401  they add summary, no_bar, fit_one_cycle to Learner
 from fastai.callback.core import Callback
 from fastai.data.core import DataLoaders
-from fastai.learner import AvgSmoothLoss, Learner, Recorder
-from fastai.metrics import AccumMetric
+from fastai.learner import Learner
 from fastai.torch_core import is_listy
-from torch import Tensor, nn
+from torch import nn
 
 from collabkit import checks
-from collabkit.metrics import rmse
+from collabkit.losses import LossStaysOnDevice, RootMeanSquaredError, mean_squared_error
 from collabkit.optimizer import GroupedAdamW, can_fuse, split_biases
 from collabkit.recipe import RECIPE, SETTLED_ON
 from collabkit.start import start_at_mean
@@ -72,7 +70,7 @@ def rating_learner(
     mean_start = dls.train.n < SETTLED_ON if mean_start is None else checks.flag("mean_start", mean_start)
     kwargs = {
         "loss_func": mean_squared_error,
-        "metrics": AccumMetric(rmse),
+        "metrics": RootMeanSquaredError(),
         "opt_func": partial(GroupedAdamW, decays=(decay_factors, decay_biases), fused=can_fuse(dls.device)),
         "splitter": split_biases,
         **kwargs,
@@ -131,51 +129,6 @@ def rate(name: str, value):
 def decay(value):
     """A weight decay of at least 0; ``None`` stays as it is."""
     return None if value is None else checks.number("wd", value, at_least=0)
-
-
-def mean_squared_error(prediction: Tensor, stars: Tensor, reduction: str = "mean") -> Tensor:
-    """Mean squared error of two tensors with the same number of elements; ``(B,)`` and ``(B, 1)`` mix safely."""
-    return F.mse_loss(prediction.reshape(-1), stars.reshape(-1), reduction=reduction)
-
-
-class SmoothLoss(AvgSmoothLoss):
-    """fastai's smoothed training loss, kept on the device: fetching it would make the processor wait in each step."""
-
-    def reset(self):
-        self.count, self.val, self.smooth = 0, None, torch.tensor(torch.nan)
-
-    def accumulate(self, learn):
-        loss = learn.loss.detach()
-        loss = loss.mean() if loss.dim() else loss
-        self.count += 1
-        self.val = torch.lerp(loss, torch.zeros_like(loss) if self.val is None else self.val, self.beta)
-        self.smooth = self.val / (1 - self.beta**self.count)
-
-    @property
-    def value(self):
-        return self.smooth
-
-
-class LossStaysOnDevice(Callback):
-    """The recorder keeps the losses of an epoch where they are, and fetches them together at its end."""
-
-    order = Recorder.order + 1  # its after_batch comes first
-    fetched = 0
-
-    def before_fit(self):
-        if not isinstance(self.recorder.smooth_loss, SmoothLoss):  # in a first fit, since fastai warns in a later one
-            self.recorder.smooth_loss = SmoothLoss(self.recorder.smooth_loss.beta)
-            self.recorder.smooth_loss.reset()
-        self.fetched = 0
-
-    def after_train(self):
-        self.fetch()
-
-    def fetch(self):
-        losses = getattr(self.recorder, "losses", [])  # none when something refused to begin
-        if new := losses[self.fetched :]:
-            losses[self.fetched :] = torch.stack(new).cpu().unbind()
-        self.fetched = len(losses)
 
 
 class StopOnNaN(Callback):

@@ -16,9 +16,16 @@ def embedding(n: int, n_factors: int) -> nn.Embedding:
 
     PyTorch's own start, N(0, 1), would make a dot product of 50 factors swing by seven stars before any training.
     """
-    table = nn.Embedding(n, n_factors)
+    table = nn.Embedding(n, n_factors) if n_factors else NoFactors(n, n_factors)
     nn.init.normal_(table.weight, std=0.01)
     return table
+
+
+class NoFactors(nn.Embedding):
+    """A table ``(n, 0)``: on a GPU, the gradient of ``nn.Embedding`` would read past its memory."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return self.weight.index_select(0, rows)
 
 
 def sigmoid_range(x: Tensor, lo: float, hi: float) -> Tensor:

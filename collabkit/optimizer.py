@@ -59,8 +59,7 @@ class GroupedAdamW(_DecaysByGroup, Optimizer):
     @torch.no_grad()
     def step(self, closure=None):
         for group, hyper in zip(self.param_lists, self.hypers, strict=True):
-            # without empty tables, which a GPU's kernel reads past
-            params = [p for p in group if p.grad is not None and p.numel()]
+            params = [p for p in group if p.grad is not None]
             for p in params:
                 if "step" not in self.state[p]:
                     zero = torch.zeros((), device=p.device if self.fused else None)  # the other kernels count here

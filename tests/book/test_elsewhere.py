@@ -20,9 +20,11 @@ from collabkit.bands import Band
 from collabkit.learner import StopOnNaN
 from collabkit.loaders import RatingsLoader
 from tests.book.chapter import Chapter
+from tests.conftest import a_gpu_is_here
 from tests.elsewhere import everything_elsewhere
 from tools.notebooks import notebooks, read
 
+pytestmark = pytest.mark.skipif(a_gpu_is_here(), reason="there is a GPU, on which the notebooks run")
 BATCHES = 2  # of a fit
 
 
