@@ -13,6 +13,7 @@ Importing it registers the device with PyTorch. It is as strict as a GPU, and st
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
@@ -129,8 +130,22 @@ def is_far(device) -> bool:
     return device is not None and torch.device(device).type == NAME
 
 
+crashes: list[str] = []  # of backward passes, in a thread of PyTorch's own, which an exception would abort
+
+
+def refuse(why: str) -> None:
+    """At once, or else with the next operation, as CUDA does."""
+    if threading.current_thread() is not threading.main_thread():
+        crashes.append(why)
+        return
+    crashes.clear()
+    raise WrongDevice(why)
+
+
 def _run(func, *args, **kwargs):
     """One operation: refused unless all of it is on one device, then computed here."""
+    if crashes:
+        refuse(crashes[0])
     leaves = tree_leaves((args, kwargs))
     far = [one for one in leaves if isinstance(one, Far)]
     operands = tree_leaves((args[:1], args[2:])) if func in PICKS else leaves  # indices may come from the CPU
@@ -138,9 +153,9 @@ def _run(func, *args, **kwargs):
     told = kwargs.get("device")
     result_is_far = bool(far) if told is None else is_far(told)
     if far and near and func not in MOVES:
-        raise WrongDevice(f"{func} takes tensors on {NAME} and on the CPU")
+        refuse(f"{func} takes tensors on {NAME} and on the CPU")
     if func is aten.embedding_dense_backward.default and not args[0].numel():
-        raise WrongDevice(f"{func}: an illegal memory access, in an empty table")
+        refuse(f"{func}: an illegal memory access, in a table without columns")
     Traffic.note(func, waits=func in WAITS or (func in MOVES and bool(far) and not result_is_far))
     if told is not None and result_is_far:
         kwargs["device"] = torch.device("cpu")
@@ -250,3 +265,5 @@ def everything_elsewhere() -> Iterator[torch.device]:
         patch.setattr(collabkit.loaders, "default_device", lambda use=-1: device)
         patch.setattr(collabkit.learner, "can_fuse", lambda device: True)  # as on a GPU
         yield device
+        if crashes:
+            refuse(crashes[0])
