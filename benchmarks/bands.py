@@ -1,4 +1,4 @@
-"""Measure the bands that chapters quote: fit each recipe over splits and seeds, write collabkit/bands.json.
+"""Measure the bands that chapters quote: fit each recipe over splits and seeds, write collabkit/results/bands.json.
 
     python -m benchmarks.bands            all of them (needs the 2018 edition in $COLLABKIT_DATA)
     python -m benchmarks.bands course     those with "course" in the name, the others kept
@@ -47,7 +47,7 @@ from collabkit import (
 )
 from collabkit.models import DotProduct, DotProductBias, DotProductBiasParams, EmbeddingNet
 
-OUT = Path(__file__).parent.parent / "collabkit" / "bands.json"
+OUT = Path(__file__).parent.parent / "collabkit/results/bands.json"
 SPLITS_AND_SEEDS = [(split, seed) for split in range(5) for seed in range(2)]
 RANGE = (0, 5.5)
 

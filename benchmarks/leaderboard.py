@@ -4,7 +4,7 @@
     python -m benchmarks.leaderboard myfm bayes     rows with one of these in their name or library, the others kept
     python -m benchmarks.leaderboard --folds 1      a trial: the first fold only
 
-Writes collabkit/leaderboard.json, row by row, so that nothing is lost when a run is cut off. Each library gets an
+Writes results/leaderboard.json, row by row, so that nothing is lost when a run is cut off. Each library gets an
 environment of its own below .peers. Each fit is a fresh process that knows the training ratings and the pairs to
 predict, and not the stars held out; one at a time, each with the same number of threads. What a library needs tuned is
 tuned on the training ratings of the first fold, of which a fifth is held out. What fails is kept, with its error.
@@ -34,7 +34,7 @@ from benchmarks.peers import SCALE
 from collabkit import ALS, RECIPE, BayesianMF, Ratings, Split, k_fold, load_movielens, random_split, rmse
 
 ROOT = Path(__file__).resolve().parent.parent
-OUT = ROOT / "collabkit" / "leaderboard.json"
+OUT = ROOT / "collabkit/results/leaderboard.json"
 PEERS = ROOT / ".peers"
 EDITIONS = ("small-2018", "small-2016")
 FOLDS = 5

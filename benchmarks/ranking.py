@@ -2,7 +2,7 @@
 
     python -m benchmarks.ranking            (needs the 2018 edition in $COLLABKIT_DATA; about ten minutes)
 
-Writes collabkit/ranking.json, which chapter 10 shows.
+Writes collabkit/results/ranking.json, which chapter 10 shows.
 
 Two ways to hold ratings out. *In time*: the last tenth of all ratings; few users rate on both sides of that cut, so
 most of those judged are new. *Last five*: those of each user, who all have a past to learn from, though training then
@@ -47,7 +47,7 @@ from collabkit import (
     temporal_split,
 )
 
-OUT = Path(__file__).parent.parent / "collabkit" / "ranking.json"
+OUT = Path(__file__).parent.parent / "collabkit/results/ranking.json"
 EDITION = "small-2018"
 SEEDS = range(3)
 FOR_LISTS: dict[str, list[dict[str, Any]]] = {

@@ -1,4 +1,4 @@
-"""Five published notebooks, rebuilt: their recipes, run in full, for the appendix. Writes collabkit/reproductions.json.
+"""Five published notebooks, rebuilt: their recipes, run in full, for the appendix. Writes results/reproductions.json.
 
     python -m benchmarks.reproduce            all of them (needs the 2018 edition in $COLLABKIT_DATA; 15 minutes)
     python -m benchmarks.reproduce D A        these only, the others kept
@@ -38,9 +38,9 @@ from collabkit import (
 )
 from collabkit.interpret import table
 from collabkit.models import DotProduct, DotProductBias, EmbeddingNet
-from collabkit.optimizer import GroupedDecay
+from collabkit.training.optimizer import GroupedDecay
 
-OUT = Path(__file__).parent.parent / "collabkit" / "reproductions.json"
+OUT = Path(__file__).parent.parent / "collabkit/results/reproductions.json"
 COMPARED_ON = ("small-2016", 0)  # edition and split of the table that holds all notebooks against one model
 
 # ---------------------------------------------------------------- A: two factors on what means leave over

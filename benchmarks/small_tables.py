@@ -1,6 +1,6 @@
 """When is a table too small? The recipe beside means, ALS and BayesianMF on samples of 500 to 100,000 ratings.
 
-    python -m benchmarks.small_tables                  into collabkit/small_tables.json (about eight minutes)
+    python -m benchmarks.small_tables                  into collabkit/results/small_tables.json (about eight minutes)
     python -m benchmarks.small_tables whole_users      one of them, the others kept
 
 Each sample is split in five fifths, four of them for training. Errors are over all validation ratings, those of users
@@ -35,7 +35,7 @@ from collabkit import (
     rmse,
 )
 
-OUT = Path(__file__).parent.parent / "collabkit" / "small_tables.json"
+OUT = Path(__file__).parent.parent / "collabkit/results/small_tables.json"
 SIZES = (500, 2_000, 5_000, 10_000, 30_000, 100_000)
 SEEDS = range(5)
 DAMPING = 4  # as in exercise 1.3

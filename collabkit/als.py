@@ -11,8 +11,8 @@ from torch import Tensor
 
 from collabkit import checks
 from collabkit.blocks import Blocks, cholesky
+from collabkit.data.pairs import pair_codes
 from collabkit.models import DotProductBias
-from collabkit.pairs import pair_codes
 from collabkit.ratings import Ratings, Vocabulary
 
 

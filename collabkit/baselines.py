@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from collabkit import checks
-from collabkit.pairs import pair_codes
+from collabkit.data.pairs import pair_codes
 from collabkit.ratings import Ratings, Vocabulary
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from collabkit import checks
+from collabkit.data.pairs import pair_codes
 from collabkit.gibbs import WORTH, Side, gamma
-from collabkit.pairs import pair_codes
 from collabkit.ratings import Ratings, Vocabulary
 
 CHUNK = 1_000_000  # pairs scored at a time

@@ -9,9 +9,8 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from collabkit.checks import number, whole
-from collabkit.metrics import as_numbers, mae, rmse
-from collabkit.ranking import average_precision_at_k, coverage, ndcg_at_k, popularity_lift, recall_at_k
+from collabkit.checks import as_numbers, number, whole
+from collabkit.metrics import average_precision_at_k, coverage, mae, ndcg_at_k, popularity_lift, recall_at_k, rmse
 from collabkit.ratings import Ratings
 from collabkit.splits import Split, k_fold, part_of
 

@@ -10,8 +10,8 @@ import pandas as pd
 from torch import nn
 
 from collabkit.checks import flag, rated, whole
+from collabkit.data.vocabulary import as_ids
 from collabkit.ratings import Ratings
-from collabkit.vocabulary import as_ids
 
 
 def table(model: nn.Module, name: str) -> np.ndarray:

@@ -15,10 +15,10 @@ from fastai.torch_core import is_listy
 from torch import nn
 
 from collabkit import checks
-from collabkit.losses import LossStaysOnDevice, RootMeanSquaredError, mean_squared_error
-from collabkit.optimizer import GroupedAdamW, can_fuse, split_biases
 from collabkit.recipe import RECIPE, SETTLED_ON
-from collabkit.start import start_at_mean
+from collabkit.training.losses import LossStaysOnDevice, RootMeanSquaredError, mean_squared_error
+from collabkit.training.optimizer import GroupedAdamW, can_fuse, split_biases
+from collabkit.training.start import start_at_mean
 
 IN_A_BATCH = [f"{when}_{what}" for when in ("before", "after") for what in ("batch", "backward", "step")]
 IN_A_BATCH += ["after_pred", "after_loss"]
@@ -48,9 +48,9 @@ def rating_learner(
         decay_factors, decay_biases: switch either part on or off. They hold for ``fit(wd=…)`` and
             ``fit_one_cycle(wd=…)`` too, which in plain fastai write one decay into every group.
         lr: the rate that ``fit_one_cycle`` uses when it is not told another.
-        mean_start: whether a model that has learnt nothing yet starts at the mean of the training ratings (see
-            :func:`collabkit.start.start_at_mean`). By default it does where there are fewer than ``RECIPE`` was
-            settled on. Turn it on for a larger table, if its users or items have few ratings each.
+        mean_start: whether a model that has learnt nothing yet starts at the mean of the training ratings, by
+            :func:`collabkit.training.start.start_at_mean`. By default it does where there are fewer than ``RECIPE``
+            was settled on. Turn it on for a larger table, if its users or items have few ratings each.
         kwargs: what fastai's ``Learner`` takes (``cbs``, ``metrics``, ``path``, …).
 
     The model trains where ``dls`` live: the GPU when there is one.

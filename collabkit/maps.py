@@ -11,8 +11,7 @@ from importlib.resources import files
 import numpy as np
 from matplotlib.axes import Axes
 
-from collabkit.checks import number, whole
-from collabkit.metrics import as_numbers
+from collabkit.checks import as_numbers, number, whole
 from collabkit.plots import BLUE, GREY, axes_or_new
 
 ARTICLE = "The|An?|L[ae]s?|El|Il|De[rn]|Das|Une?"

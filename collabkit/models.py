@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from collabkit.checks import arguments
-from collabkit.guard import guarded, one_or_two, shape
+from collabkit.checks.guard import guarded, one_or_two, shape
 
 
 def embedding(n: int, n_factors: int) -> nn.Embedding:

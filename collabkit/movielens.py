@@ -12,8 +12,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from collabkit.embedded import embedded
-from collabkit.movielens_files import Edition, ratings_file, read_folder, read_zip
+from collabkit.data.embedded import embedded
+from collabkit.data.movielens_files import Edition, ratings_file, read_folder, read_zip
 from collabkit.ratings import Ratings
 
 URL = "https://files.grouplens.org/datasets/movielens/"

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from collabkit.checks import interval
-from collabkit.columns import film_table, one_of_each, refuse, refuse_twice, seconds_of, stars_of
-from collabkit.vocabulary import Vocabulary, as_ids
+from collabkit.data.columns import film_table, one_of_each, refuse, refuse_twice, seconds_of, stars_of
+from collabkit.data.vocabulary import Vocabulary, as_ids
 
 
 class Ratings:

@@ -12,10 +12,10 @@ from tools.notebooks import ROOT
 FILES = sorted(path for folder in ("collabkit", "benchmarks", "tools") for path in (ROOT / folder).rglob("*.py"))
 ON_THE_CPU = {  # by function: why no .cpu() is needed
     (
-        "collabkit/storage.py",
+        "collabkit/saving/storage.py",
         "_tensors_sha256",
     ): "from a file, or from pack_model and pack_ratings",
-    ("collabkit/packing.py", "unpack_ratings"): "likewise",
+    ("collabkit/saving/packing.py", "unpack_ratings"): "likewise",
 }
 
 

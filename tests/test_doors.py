@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import collabkit as kit
-from collabkit.catalogue import Catalogue
 from collabkit.maps import short_name, spread_out
+from collabkit.recommend.catalogue import Catalogue
 from tests.tables import random_ratings, tiny_ratings
 
 matplotlib.use("agg")
@@ -250,7 +250,7 @@ def test_other_things():
         with pytest.raises(ValueError, match="choose from 'user' and 'item', in a tuple"):
             kit.MeanBaseline(by).fit(RATINGS)
     with pytest.raises(TypeError, match="lists has to be a DataFrame with a column 'item'"):
-        kit.ranking.coverage([1], RATINGS)
+        kit.metrics.coverage([1], RATINGS)
     with pytest.raises(TypeError, match="5 is a int: search for a part of a title"):
         RECOMMENDER.search(5)
     for stars in (True, "five", None, math.nan, 1e39, 9, pd.Timestamp(3), 3j):
@@ -295,8 +295,8 @@ ELSEWHERE = {
     **dict.fromkeys(["rmse", "mae", "mean_overlap", "InteractiveMap", "evaluate"], "test_doors.py"),
     "load_movielens": "test_movielens.py",
     "Ratings": "test_ratings.py",
-    "Vocabulary": "test_vocabulary.py",
-    "band": "test_bands.py",
+    "Vocabulary": "data/test_vocabulary.py",
+    "band": "results/test_bands.py",
 }
 
 

@@ -172,7 +172,7 @@ def test_a_write_that_is_stopped_leaves_the_old_one(clone, monkeypatch):
 def asked(clone):
     """``asked()`` tests the clone's notebook with the project's own plugin; gives the exit code and what it says."""
     here = Path(__file__).parents[1]
-    for name in ("tools/executed.py", "tools/notebook_tests.py", "conftest.py", "collabkit/atomic.py"):
+    for name in ("tools/executed.py", "tools/notebook_tests.py", "conftest.py", "collabkit/saving/atomic.py"):
         (clone / name).parent.mkdir(exist_ok=True)
         shutil.copy(here / name, clone / name)
 

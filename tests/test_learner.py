@@ -16,7 +16,7 @@ from torch import nn
 
 from collabkit import DotProduct, DotProductBias, collab_dataloaders, random_split, rating_learner, rmse
 from collabkit.learner import mean_squared_error
-from collabkit.optimizer import GroupedDecay, split_biases
+from collabkit.training.optimizer import GroupedDecay, split_biases
 from tests.tables import random_ratings
 
 pytestmark = pytest.mark.anywhere

@@ -342,7 +342,7 @@ class TestCache:
 LOAD = """if True:
     import shutil, sys, time
     from collabkit import movielens
-    from collabkit.movielens_files import Edition
+    from collabkit.data.movielens_files import Edition
     archive, md5 = sys.argv[1:]
 
     def serve(url, target, pooch):

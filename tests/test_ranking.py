@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics import ndcg_score
 
 from collabkit import average_precision_at_k, ndcg_at_k, recall_at_k
-from collabkit.ranking import coverage, popularity_lift
+from collabkit.metrics import coverage, popularity_lift
 from tests.tables import tiny_ratings
 
 MEASURES = [recall_at_k, average_precision_at_k, ndcg_at_k]

@@ -1,8 +1,5 @@
 """The recipes of the reproduced notebooks, on tables small enough to work out by hand; and the file they write."""
 
-import json
-from importlib.resources import files
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +7,7 @@ import torch
 
 from benchmarks import reproduce
 from collabkit import DotProductBias, Ratings, random_split
+from collabkit.results import load
 from tests.tables import random_ratings
 
 
@@ -159,7 +157,7 @@ def test_rounded_keeps_the_nesting():
     assert reproduce.rounded([[1.23456789], [2]], 3) == [[1.235], [2.0]]
 
 
-FOUND = json.loads(files("collabkit").joinpath("reproductions.json").read_text("utf8"))
+FOUND = load("reproductions")
 
 
 def test_file_holds_every_notebook_and_says_with_what():

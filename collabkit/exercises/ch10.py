@@ -128,7 +128,7 @@ def _recommender() -> Lists:
 
     from collabkit.models import DotProductBias
     from collabkit.ratings import Ratings
-    from collabkit.recommender import Recommender
+    from collabkit.recommend.recommender import Recommender
 
     n_items = 14
     rows = [(u, i) for i in range(n_items) for u in range(1 + i % 7)] + [(8, i) for i in range(2, n_items, 5)]

@@ -23,7 +23,7 @@ def floats(value) -> set[float]:
 
 
 def chapter(path: Path) -> Chapter:
-    bands = notebooks.ROOT / "collabkit/bands.json"
+    bands = notebooks.ROOT / "collabkit/results/bands.json"
     measured = floats(json.loads(bands.read_text("utf8"))) if bands.exists() else set()
     return Chapter(notebooks.read(path), int(path.name[:2]), REFERENCES, measured)
 

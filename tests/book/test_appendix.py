@@ -17,7 +17,9 @@ import torch
 import yaml
 
 import collabkit
-from collabkit import atomic, bands, movielens
+from collabkit import movielens, results
+from collabkit.results import bands
+from collabkit.saving import atomic
 from tests.book.test_anatomy import CHAPTERS, REFERENCES, chapter
 from tests.tables import random_ratings, tiny_frame
 from tools import make_venv, notebooks, repository
@@ -127,7 +129,8 @@ def test_docstrings_refer_to_what_is_in_the_api_reference(path):
     known = set(documented())
     methods = set(re.findall(r"def ([a-z]\w*)", "\n".join(p.read_text("utf8") for p in MODULES)))
     for role, target in re.findall(r":(class|func|meth):`~?([^`]+)`", "\n".join(docstrings(path))):
-        names = {target, f"collabkit.{target}", f"collabkit.{path.stem}.{target}"}
+        module = ".".join(path.relative_to(notebooks.ROOT).with_suffix("").parts)
+        names = {target, f"collabkit.{target}", f"{module}.{target}"}
         owner, _, name = target.rpartition(".")
         found = name in methods and (not owner or owner in known) if role == "meth" else names & known
         assert found, f"{path.name}: :{role}:`{target}` leads nowhere"
@@ -193,7 +196,7 @@ RAISED = {
     "RuntimeError: The course was": failing_setup,
     "RuntimeError: The course is": lambda *at: failing_setup(*at, f"https://github.com/{repository.PLACEHOLDER}/kit"),
     "The book needs": full_disk,
-    "AssertionError: ": lambda *_: bands.Band("a", "rmse", 0.9, 0.01, 10, 1.0).check(2.0),
+    "AssertionError: ": lambda *_: bands.Band("a", "rmse", (0.9, 0.91), 1.0).check(2.0),
     "KeyError: ": lambda *_: collabkit.load_movielens().items.index(10**9),
     "TypeError: the item ids": lambda *_: collabkit.load_movielens().items.index("Toy Story (1995)"),
     "TypeError: user ids": lambda *_: table_with(user=[30, "10", 20, 10, 30, 20, 30]),
@@ -240,7 +243,7 @@ def test_what_the_page_advises_works():
     films = collabkit.load_movielens().films
     assert "Toy Story (1995)" in set(films[films["label"].str.contains("Toy Story")]["label"])
     assert bands.band("small-2016/course-no-decay/dot").seconds > 0
-    assert {"torch", "fastai"} <= bands.measured()["versions"].keys()
+    assert {"torch", "fastai"} <= results.load("bands")["versions"].keys()
 
 
 # ---- tables of contents ----

@@ -16,9 +16,9 @@ import matplotlib.pyplot as plt
 import pytest
 
 from collabkit import ALS, BayesianMF, ImplicitALS
-from collabkit.bands import Band
 from collabkit.learner import StopOnNaN
 from collabkit.loaders import RatingsLoader
+from collabkit.results.bands import Band
 from tests.book.chapter import Chapter
 from tests.conftest import a_gpu_is_here
 from tests.elsewhere import everything_elsewhere

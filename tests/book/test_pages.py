@@ -15,7 +15,7 @@ from tests.book.test_appendix import GLOSSARY, links
 from tools import notebooks
 
 PAGES = sorted((notebooks.ROOT / "book/appendix").glob("*.ipynb"))
-MEASURED = [json.loads(path.read_text("utf8")) for path in (notebooks.ROOT / "collabkit").glob("*.json")]
+MEASURED = [json.loads(path.read_text("utf8")) for path in (notebooks.ROOT / "collabkit/results").glob("*.json")]
 APPLY = (
     "plain_python",
     "title",

@@ -1,0 +1,169 @@
+"""Checks: what an argument may be. A wrong one is refused in one line that names it, its value and the cure."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import reprlib
+import sys
+from collections.abc import Callable
+from functools import wraps
+from numbers import Real
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+    from collabkit.ratings import Ratings
+    from collabkit.splits import Split
+
+INF = math.inf
+WIDEST = float(np.finfo("float32").max) / 2  # of the ends of a scale: their difference is then a float32 too
+
+
+def whole(name: str, value, at_least: float = -INF, at_most: float = INF) -> int:
+    """The value as an ``int``. 3.0, NumPy scalars and tensors without dimensions will do; ``True`` and ``"3"`` not."""
+    return int(_checked(name, value, "a whole number", lambda n: n == int(n), at_least=at_least, at_most=at_most))
+
+
+def number(
+    name: str, value, above: float = -INF, at_least: float = -INF, below: float = INF, at_most: float = INF
+) -> float:
+    """The value as a ``float``, always finite, from any type that ``whole`` takes."""
+    bounds = {"above": above, "at_least": at_least, "below": below, "at_most": at_most}
+    return float(_checked(name, value, "a finite number", lambda n: True, **bounds))
+
+
+def seed(value, name: str = "seed") -> int:
+    """A seed that NumPy's and PyTorch's generators both take."""
+    return whole(name, value, at_least=0, at_most=2**63 - 1)
+
+
+def flag(name: str, value) -> bool:
+    """True or False itself: the text ``"False"`` would count as true."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}={_short(value)}: choose True or False.")
+    return bool(value)
+
+
+def interval(name: str, value) -> tuple[float, float] | None:
+    """``(lo, hi)`` with lo < hi, such as a scale or a ``y_range``; ``None`` stays ``None``, where nothing bounds."""
+    if value is None:
+        return None
+    try:
+        lo, hi = value
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}={_short(value)}: choose two numbers, such as {name}=(0.5, 5), or None.") from None
+    lo, hi = number(f"{name}[0]", lo, -WIDEST, below=WIDEST), number(f"{name}[1]", hi, -WIDEST, below=WIDEST)
+    if not lo < hi:
+        raise ValueError(f"{name}=({lo:g}, {hi:g}): the first number has to be less than the second.")
+    return lo, hi
+
+
+def is_number(value) -> bool:
+    """Whether it is one number, NaN included. True is none, nor is a span of time, which NumPy counts as one."""
+    return isinstance(value, Real) and not isinstance(value, bool | np.timedelta64)
+
+
+def rated(ratings, name: str = "ratings") -> Ratings:
+    """The ratings themselves, when they are :class:`collabkit.Ratings` and there are some."""
+    from collabkit.ratings import Ratings  # here, since it checks its own arguments with this module
+
+    if not isinstance(ratings, Ratings):
+        cure = f"Ratings.from_frame(df) makes them of a DataFrame; of a Split, pass a part, such as {name}=split.train"
+        raise TypeError(f"{name} is a {type(ratings).__name__} and has to be a Ratings: {cure}.")
+    if not len(ratings):
+        raise ValueError(f"{name} has no rows, so there is nothing to learn from: which step took all of them away?")
+    return ratings
+
+
+def parted(split, name: str = "split") -> Split:
+    """The split itself, when it is one; :class:`collabkit.Split` has checked its parts."""
+    from collabkit.splits import Split
+
+    if not isinstance(split, Split):
+        cure = "random_split(ratings) makes one of Ratings, and Ratings.from_frame(df) those of a DataFrame"
+        raise TypeError(f"{name} is a {type(split).__name__} and has to be a Split: {cure}.")
+    return split
+
+
+def device(value, name: str = "device") -> torch.device:
+    """A device by PyTorch's name for it. Whether this machine has one shows when a tensor is sent there."""
+    import torch
+
+    try:
+        return torch.device(value)
+    except (RuntimeError, TypeError, ValueError):
+        cure = "choose one by PyTorch's name for it, such as 'cpu', 'cuda' or 'mps'."
+        raise ValueError(f"{name}={_short(value)}: {cure}") from None
+
+
+def fitted(model) -> None:
+    """Refuse a model that has learnt nothing yet; by custom, what is learnt has a name that ends in ``_``."""
+    if not any(name.endswith("_") and not name.startswith("_") for name in vars(model)):
+        from sklearn.exceptions import NotFittedError  # here, since to import scikit-learn takes a second
+
+        raise NotFittedError(f"this {type(model).__name__} has learnt nothing yet: call fit(train) before you ask it.")
+
+
+def arguments(**checks: Callable) -> Callable:
+    """A decorator: before the function runs, its arguments of these names are checked, and taken as they come back.
+
+    Args:
+        checks: by the name of an argument, a function of the name and the value, such as ``interval``. Names that
+            the function does not have are no matter, so that several may share one table.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        signature = inspect.signature(function)
+
+        @wraps(function)
+        def checked(*args, **kwargs):
+            given = signature.bind(*args, **kwargs)
+            for name, value in given.arguments.items():
+                if name in checks:
+                    given.arguments[name] = checks[name](name, value)
+            return function(*given.args, **given.kwargs)
+
+        return checked
+
+    return decorate
+
+
+def _checked(name: str, value, what: str, fits, above=-INF, at_least=-INF, below=INF, at_most=INF):
+    """A plain Python number, finite and within these bounds."""
+    bounds = {"above": above, "of at least": at_least, "below": below, "of at most": at_most}
+    said = [f"{word} {bound!r}" for word, bound in bounds.items() if abs(bound) < WIDEST]
+    cure = f"choose {what}{' ' * bool(said)}{' and '.join(said)}."
+    plain = value
+    if getattr(value, "ndim", None) == 0 and getattr(value.dtype, "kind", "") not in ("m", "M"):
+        plain = value.item()  # not of dates: those in nanoseconds would come back as whole numbers
+    if not is_number(plain):
+        raise TypeError(f"{name}={_short(value)} is a {type(value).__name__}: {cure}")
+    finite = abs(plain) <= sys.float_info.max  # which NaN is not, nor a whole number too large for a float
+    if not (finite and fits(plain) and above < plain < below and at_least <= plain <= at_most):
+        raise ValueError(f"{name}={_short(plain)}: {cure}")
+    return plain
+
+
+def _short(value) -> str:
+    """One line of it."""
+    return " ".join(reprlib.repr(value).split())
+
+
+def as_numbers(name: str, values) -> np.ndarray:
+    """Numbers in float64, flat, of an array, list, Series or tensor, whatever device holds it; missing ones as NaN."""
+    if hasattr(values, "detach"):
+        values = (values if values.is_complex() else values.double()).detach().cpu().numpy()
+    if hasattr(values, "to_numpy"):
+        values = (
+            values.to_numpy(dtype=object) if values.dtype.kind not in "biufcmM" else values.to_numpy(na_value=np.nan)
+        )
+    values = np.asarray(values)
+    if values.dtype == object and all(one is None or is_number(one) for one in values.flat):
+        values = values.astype("float64")
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has values of type {values.dtype}: an error is measured between numbers.")
+    return values.astype("float64").ravel()

@@ -1,0 +1,235 @@
+"""Recommender: from a trained model and its ratings to films for a person, and the reasons for them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix
+from torch import nn
+
+from collabkit import checks, interpret
+from collabkit.data.pairs import pair_codes
+from collabkit.data.vocabulary import as_ids
+from collabkit.ratings import Ratings
+from collabkit.recommend.catalogue import Catalogue
+from collabkit.recommend.fold_in import FoldIn, dot_product_tables, with_average_rows
+from collabkit.recommend.newcomer import Newcomer, NewUser, checked_stars
+from collabkit.recommend.topk import DotScores, predict_pairs, top_k
+
+
+class Recommender:
+    r"""What a trained model can do for people: predict, recommend, explain, and take in somebody new.
+
+    .. math:: \text{list of } u = \text{the } k \text{ items } i \text{ with the largest } \hat r_{ui}
+              \text{ that } u \text{ has not rated}
+
+    Args:
+        model: a module ``(B, 2) -> (B, 1)`` over the codes of ``ratings``, or a fitted :class:`collabkit.ALS` or
+            anything else with ``as_module()``. A copy is kept: later training does not reach it.
+        ratings: the ratings that it was trained on, or another part of the same table. They say what each user has
+            rated, and whom the model knows: what was fitted knows its ids, and others are refused; a module knows no
+            ids, and only the sizes of its tables can be compared.
+        device: where it serves from, wherever it was trained. Processors and GPUs round differently: the same answers,
+            to the bit, come from the same device only, and so the default is the one that everybody has.
+
+    A user or film without training ratings is average: it gets the mean of the rows that training has reached, in
+    each table whose name starts with ``user_`` or ``item_``. :meth:`predict` answers unknown ids in the same way; all
+    else refuses them with a ``KeyError``, which names :meth:`fold_in` for a user and close titles for a film.
+
+    :meth:`fold_in` and :meth:`explain` need a model whose score is a dot product; the rest works with any. Stars are
+    what the model calls them: one that counts or ranks instead gives its scores.
+
+    Raises: ``TypeError`` for what is no module; ``ValueError`` for one that holds a NaN, has no tables of the right
+        sizes, or was fitted to other users or items; ``NotFittedError`` of scikit-learn for one that was not fitted.
+    """
+
+    def __init__(self, model, ratings: Ratings, device="cpu"):
+        checks.rated(ratings)
+        module = _module(model)
+        for side, theirs, ours in (("users", ratings.users, "users_"), ("items", ratings.items, "items_")):
+            if (known := getattr(model, ours, theirs)) is not theirs and not np.array_equal(known.ids, theirs.ids):
+                raise ValueError(
+                    f"this {type(model).__name__} was fitted to other {side} than these ratings have, and would answer "
+                    "with somebody else's rows: pass the ratings that it was fitted to."
+                )
+        if not all(one.isfinite().all() for one in module.parameters()):
+            raise ValueError(f"{type(module).__name__} holds values that are not finite: did training diverge?")
+        self.ratings, self.device = ratings, checks.device(device)
+        self.model = copy.deepcopy(module).to(self.device).eval()
+        self.served = with_average_rows(self.model, ratings)
+        tables = dot_product_tables(self.served)
+        like = next(self.served.parameters())
+        self._scores = None if tables is None else DotScores(*tables, getattr(module, "y_range", None), like)
+
+    def predict(self, users, items) -> np.ndarray:
+        """Stars ``(n,)`` for pairs of user and item ids; one id on either side goes with all on the other."""
+        user, known_user, item, known_item = pair_codes(self.ratings.users, self.ratings.items, users, items)
+        user = np.where(known_user, user, self.ratings.n_users)  # one past the last: the average row
+        return predict_pairs(self.served, user, np.where(known_item, item, self.ratings.n_items))
+
+    def recommend(self, user, k: int = 10, exclude_seen: bool = True, candidates=None) -> pd.DataFrame:
+        """The k items with the most predicted stars, exactly; ties in the order of their ids.
+
+        Args:
+            user: one id, or a list or array of them.
+            exclude_seen: leave out what the user has rated.
+            candidates: ids to choose from; all of them unless told.
+
+        Returns: columns ``item, label, stars``, indexed by rank from 1, with fewer than k rows when fewer items
+        remain. For several users, a first column ``user``, and the same tables one below the other. The stars are
+        those of :meth:`predict`, to the bit.
+        Raises: ``KeyError`` for an unknown user or candidate.
+        """
+        exclude_seen, users = checks.flag("exclude_seen", exclude_seen), self._user_codes(user)
+        items = np.arange(self.ratings.n_items) if candidates is None else np.unique(self._catalogue.codes(candidates))
+        place, item, stars = top_k(
+            lambda u, i: predict_pairs(self.served, u, i),
+            users,
+            items,
+            checks.whole("k", k, at_least=1),
+            self._seen(users) if exclude_seen else None,
+            self._scores,
+        )
+        lists = self._catalogue.table(item, stars=stars)
+        lists.index = pd.Index(1 + np.arange(len(place)) - np.searchsorted(place, place), name="rank")
+        if pd.api.types.is_list_like(user):
+            lists.insert(0, "user", self.ratings.users.ids[users[place]])
+        return lists
+
+    def similar_items(self, item, k: int = 10) -> pd.DataFrame:
+        """The k items whose factors point most nearly the same way; see :func:`collabkit.similar_items`.
+
+        Only items with training ratings: the factors of others say nothing.
+
+        Raises: ``KeyError`` for an unknown item, ``ValueError`` for one without training ratings.
+        """
+        code = self._catalogue.codes(item)[0]
+        if not self._catalogue.counts[code]:
+            raise ValueError(f"{self.ratings.labels[code]!r} has no training ratings: its factors mean nothing.")
+        rated = np.flatnonzero(self._catalogue.counts)
+        return interpret.similar_items(self.model, self.ratings, item, checks.whole("k", k, at_least=1), codes=rated)
+
+    def search(self, part: str, n: int = 10) -> pd.DataFrame:
+        """Films by a part of their title or year; case and accents do not count.
+
+        Returns: columns ``item, label, ratings`` (how many in training), the most rated first, but before them those of
+        just this title. When no label has this part, those spelt most like it; when there are none either, an empty
+        table. An empty part finds the most rated of all.
+        """
+        codes = self._catalogue.search(part, checks.whole("n", n, at_least=1))
+        return self._catalogue.table(codes, ratings=self._catalogue.counts[codes])
+
+    def fold_in(self, stars: Mapping) -> NewUser:
+        """Somebody the model was not trained on, from the films they rate: ``{item id: stars}``.
+
+        One small ridge regression (:class:`~collabkit.recommend.fold_in.FoldIn`); the model stays as it is. ``{}`` is
+        the average user. What comes back has ``predict(items)``, ``recommend(k)`` and ``explain(item)``.
+
+        Raises: ``KeyError`` for an unknown film; ``ValueError`` for stars that are missing or outside the scale of the
+        training ratings, and for a model that does not predict stars; ``TypeError`` for one whose score is not a dot
+        product.
+        """
+        stars = _by_id(stars)
+        codes = _each_once(self._catalogue.codes(list(stars)), "film")
+        return NewUser(self._new_user, self._catalogue, codes, checked_stars(stars, self.ratings))
+
+    def fold_in_item(self, stars: Mapping) -> Newcomer:
+        """A new film, from the users who have rated it: ``{user id: stars}``; errors as in :meth:`fold_in`.
+
+        What comes back has ``predict(users)``.
+        """
+        stars = _by_id(stars)
+        codes = _each_once(self._user_codes(list(stars)), "user")
+        return Newcomer(self._new_item, self.ratings.users, codes, checked_stars(stars, self.ratings))
+
+    def explain(self, user, item, n: int | None = 5) -> pd.DataFrame:
+        """Why this film for this user: what each of their ratings adds.
+
+        :class:`~collabkit.recommend.newcomer.NewUser` does the same for somebody new.
+
+        It explains the user *folded in* from their training ratings. Their stars differ a little from those of the row
+        that was trained: ``.attrs["stars"]`` has the one, :meth:`predict` the other.
+        """
+        theirs = self.ratings.take(self.ratings.user == self._user_codes(user)[0])
+        return NewUser(self._new_user, self._catalogue, theirs.item, theirs.rating).explain(item, n)
+
+    def save(self, path, scores: dict | None = None):
+        """Write the model and what is needed to serve it, by :func:`collabkit.saving.storage.save_model`."""
+        from collabkit.saving.storage import save_model
+
+        return save_model(path, self.model, self.ratings, scores=scores)
+
+    @classmethod
+    def load(cls, path, device="cpu") -> Recommender:
+        """The recommender that :meth:`save` wrote, to serve from this device."""
+        from collabkit.saving.storage import load_model
+
+        model, ratings, _ = load_model(path)
+        return cls(model, ratings, device)
+
+    def _user_codes(self, ids) -> np.ndarray:
+        ids = as_ids(ids)
+        codes, known = self.ratings.users.index(ids, missing="unknown")
+        if not known.all():
+            raise KeyError(
+                f"unknown user {ids[~known].tolist()[0]!r} ({(~known).sum()} of {len(ids)} asked for): the model was "
+                "not trained on them. Place somebody new with fold_in({item: stars, ...}), and ask that to recommend."
+            )
+        return codes
+
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        return Catalogue(self.ratings)
+
+    def _seen(self, users: np.ndarray) -> csr_matrix:
+        """What these users have rated, by code ``(U, I)``."""
+        asked = np.zeros(self.ratings.n_users, dtype=bool)
+        asked[users] = True
+        rows = np.flatnonzero(asked[self.ratings.user])
+        pairs = self.ratings.user[rows], self.ratings.item[rows]
+        return csr_matrix((np.ones(len(rows), dtype=bool), pairs), shape=(len(asked), self.ratings.n_items))
+
+    @cached_property
+    def _new_user(self) -> FoldIn:
+        return FoldIn.of(self.model, self.ratings)
+
+    @cached_property
+    def _new_item(self) -> FoldIn:
+        return FoldIn.of(self.model, self.ratings, side="item")
+
+
+def _module(model) -> nn.Module:
+    """The module itself, or that of a fitted model."""
+    if isinstance(model, type):
+        raise TypeError(f"{model.__name__} is a class: build one, train it, and pass that.")
+    module = model.as_module() if hasattr(model, "as_module") else model
+    if isinstance(module, nn.Module):
+        return module
+    name = type(model).__name__
+    if hasattr(model, "fit") and hasattr(model, "predict"):
+        raise TypeError(
+            f"{name} is not one pair of tables, so it cannot be served from here. Its own predict(users, items) "
+            "answers for any pairs, which evaluate takes too; for lists, fold-in and reasons, pass a fitted ALS or a "
+            "trained module such as DotProductBias."
+        )
+    raise TypeError(
+        f"{name} is neither a module nor has it as_module(): pass the trained model itself, which for a fastai Learner "
+        "is learn.model."
+    )
+
+
+def _by_id(stars: Mapping) -> dict:
+    if not hasattr(stars, "keys"):
+        raise TypeError(f"stars is a {type(stars).__name__}: give them by id, as {{id: stars, …}}.")
+    return dict(stars)
+
+
+def _each_once(codes: np.ndarray, what: str) -> np.ndarray:
+    """The codes themselves, unless two ids that look different are of one film or user."""
+    if len(np.unique(codes)) < len(codes):
+        raise ValueError(f"two of these ids are the same {what}, which would count twice: give each one once.")
+    return codes

@@ -1,0 +1,104 @@
+"""Cards: one page in Markdown that says what a saved model is, what it was made from, and where it fails."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+MARK = "<!-- Written by collabkit with the model beside it. Saving that model again writes this page anew. -->"
+ABOUT = {
+    "DotProduct": "Matrix factorization: a score is the dot product of a user's and an item's factors.",
+    "DotProductBias": "Matrix factorization with biases: a score is the dot product of a user's and an item's factors, "
+    "plus a bias for each of the two.",
+    "EmbeddingNet": "A neural net: it scores a user's and an item's factors, laid end to end.",
+}
+ABOUT["DotProductBiasParams"] = ABOUT["DotProductBias"]
+
+
+def model_card(header: dict[str, Any], name: str) -> str:
+    """The card of a saved model, from the JSON in its file alone.
+
+    Args:
+        header: as :func:`collabkit.saving.storage.load_model` returns it.
+        name: the name of the file, for the lines that load it.
+
+    Whatever comes from the data (titles, names of scores, terms) is escaped: it shows as it is written, and cannot
+    become markup.
+    """
+    model, data = header["model"], header["data"]
+    numbers = {
+        "Class": model["class"],
+        "Users × items": f"{model['n_users']:,} × {model['n_items']:,}",
+        "Factors": " and ".join(map(str, _as_list(model["n_factors"]))),
+        **({"Hidden layers": ", ".join(map(str, model["layers"])) or "none"} if "layers" in model else {}),
+        "Range": "none" if model["y_range"] is None else _span(model["y_range"]),
+        "Tensors, SHA-256": header["tensors_sha256"],
+    }
+    ratings = {
+        "Ratings": f"{data['ratings']:,}",
+        "Users × items": f"{data['users']:,} × {data['items']:,}",
+        "Scale": "not stated" if header["scale"] is None else _span(header["scale"]),
+        "SHA-256": data["sha256"],
+    }
+    titles = [title for title in header["films"]["title"] if isinstance(title, str)][:3]
+    user = header["users"]["ids"][0]
+    return "\n".join(
+        [
+            MARK,
+            "",
+            f"# {model['class']}, trained on {data['ratings']:,} ratings",
+            "",
+            ABOUT[model["class"]],
+            "",
+            *_table("Model", numbers),
+            "## Data and terms",
+            "",
+            *([f"Among the items are: {escape('; '.join(titles))}.", ""] if titles else []),
+            *_table("Trained on", ratings),
+            f"Terms: {escape(header['terms'])}",
+            "",
+            "## Scores",
+            "",
+            *(_table("Measured", header["scores"]) if header["scores"] else ["None were given when it was saved.", ""]),
+            "## How to load it",
+            "",
+            "```python",
+            "from collabkit import Recommender",
+            f"recommender = Recommender.load({name!a})",
+            f"recommender.recommend({user!a}, k=10)",
+            "```",
+            "",
+            "Loading refuses a file that is damaged. It cannot know who made one.",
+            "",
+            "## Known limits",
+            "",
+            f"- {data['cold_users']:,} of the users and {data['cold_items']:,} of the items have no rating here: the "
+            "model knows nothing of them, nor of anybody or anything new. Who has a few ratings can be folded in.",
+            "- Items with few ratings are placed near the average, whatever they are like.",
+            "- It learnt from what these users chose to rate. Its lists repeat that choice, which favours popular "
+            "items, and it does not speak for other people.",
+            "",
+            f"Made with {escape(', '.join(f'{key} {version}' for key, version in header['versions'].items()))}.",
+            "",
+        ]
+    )
+
+
+def escape(text) -> str:
+    """Text that shows as it is inside a line of Markdown: no markup, HTML, formula, link or mention comes of it."""
+    line = "".join(letter if letter.isprintable() else " " for letter in str(text))
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"[\\`*_{}\[\]|~$@:]|(?<=\w)\.(?=[^\W\d])", r"\\\g<0>", line)
+
+
+def _table(title: str, rows: dict[str, Any]) -> list[str]:
+    lines = [f"| {escape(key)} | {'–' if value is None else escape(value)} |" for key, value in rows.items()]
+    return [f"| {title} | |", "|---|---|", *lines, ""]
+
+
+def _span(ends: list) -> str:
+    return f"{ends[0]:g} to {ends[1]:g}"
+
+
+def _as_list(value) -> list:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,115 @@
+"""Packing models: a model as named tensors and plain JSON, and back. Nothing here touches a file."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from collabkit import models
+from collabkit.checks import interval
+from collabkit.saving.packing import plain_number, same_json
+
+CLASSES = ("DotProduct", "DotProductBias", "DotProductBiasParams", "EmbeddingNet")
+
+
+def pack_model(model: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What to build the model from, and its tensors by name.
+
+    Raises: ``ValueError`` for a class that is not collabkit's, and for one of the same name without its tables.
+    """
+    name = type(model).__name__
+    if name not in CLASSES:
+        raise ValueError(
+            f"{name} cannot be saved as a recommender: the file holds numbers and no code, so a reader can only build "
+            f"{', '.join(CLASSES)}. For your own class, keep its code, and its numbers by "
+            "safetensors.torch.save_file(model.state_dict(), …)."
+        )
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
+    return describe(name, tensors, getattr(model, "y_range", None)), tensors
+
+
+def describe(name: str, tensors: dict[str, Tensor], y_range) -> dict[str, Any]:
+    """The arguments to build a model with, read off the shapes of its tensors. Dropout matters in training only."""
+    users, items = (tensors.get(f"{side}_factors.weight", tensors.get(f"{side}_factors")) for side in ("user", "item"))
+    if users is None or items is None or users.dim() != 2 or items.dim() != 2:
+        raise ValueError(f"this {name} lacks a table user_factors or item_factors: it has {', '.join(tensors)}.")
+    description = {"class": name, "n_users": len(users), "n_items": len(items), "n_factors": users.shape[1]}
+    if name == "EmbeddingNet":
+        weights = [key for key in tensors if re.fullmatch(r"layers\.\d+\.weight", key)]
+        weights.sort(key=lambda key: int(key.split(".")[1]))
+        description["n_factors"] = [users.shape[1], items.shape[1]]
+        description["layers"] = [len(tensors[key]) for key in weights[:-1]]
+    if y_range is not None:
+        interval("y_range", y_range)
+        y_range = list(map(plain_number, y_range))
+    return description | {"y_range": y_range}
+
+
+def unpack_model(description: dict[str, Any], tensors: dict[str, Tensor]) -> nn.Module:
+    """The model, in eval mode. Its sizes are those of the tensors that are there.
+
+    Raises: ``ValueError`` for a description of other sizes, tables of another class, and values that are not finite.
+    """
+    name = description["class"]
+    if name not in CLASSES:
+        raise ValueError(f"the model is of class {name!r}, which collabkit does not have.")
+    if not same_json(describe(name, tensors, description["y_range"]), description):
+        raise ValueError("the description of the model and its tables disagree on their sizes.")
+    found, wanted = {key: tuple(tensor.shape) for key, tensor in tensors.items()}, shapes(description)
+    if odd := sorted(key for key in found | wanted if found.get(key) != wanted.get(key)):
+        told = [f"{key} is {found.get(key, 'absent')} instead of {wanted.get(key, 'absent')}" for key in odd[:5]]
+        raise ValueError(f"the tables are not those of collabkit's {name}: {'; '.join(told)}.")
+    for key, tensor in tensors.items():
+        if not tensor.is_floating_point() or not tensor.isfinite().all():
+            raise ValueError(
+                f"{key} holds values that are not finite numbers: training diverged, and the model predicts nothing. "
+                "Train a new one with a lower learning rate."
+            )
+    arguments = {key: tuple(v) if isinstance(v, list) else v for key, v in description.items() if key != "class"}
+    # the first tables are drawn only to be replaced; on the meta device that would cost seconds of imports
+    with torch.device("cpu"), torch.random.fork_rng(devices=[]):
+        model = getattr(models, name)(**arguments)
+    # fresh copies are aligned as PyTorch aligns its own: on others, a fast kernel may round differently
+    model.load_state_dict({key: tensor.clone() for key, tensor in tensors.items()}, assign=True)
+    return model.eval()
+
+
+def shapes(description: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Of the tables that a model would have. To build it first could take any memory: a table of no columns says
+    how many rows there should be elsewhere, and takes no byte in the file.
+    """
+    name, layers = description["class"], description.get("layers")
+    factors = description["n_factors"] if layers is not None else [description["n_factors"]] * 2
+    end = "" if name == "DotProductBiasParams" else ".weight"
+    wanted: dict[str, tuple[int, ...]] = {}
+    for side, n_factors in zip(("user", "item"), factors, strict=True):
+        wanted[f"{side}_factors{end}"] = description[f"n_{side}s"], n_factors
+        if "Bias" in name:
+            wanted[f"{side}_bias{end}"] = description[f"n_{side}s"], 1
+    for number, (n_in, n_out) in enumerate(pairwise([sum(factors), *layers, 1]) if layers is not None else []):
+        place = 3 * number  # a ReLU and a dropout follow each
+        wanted |= {f"layers.{place}.weight": (n_out, n_in), f"layers.{place}.bias": (n_out,)}
+    return wanted
+
+
+def refuse_other_scores(model: nn.Module, again: nn.Module, n_users: int, n_items: int) -> None:
+    """Raise ``ValueError`` unless ``again``, built from the tensors of ``model``, scores like it."""
+    row = torch.arange(256)
+    x = torch.stack([row % n_users, row % n_items], dim=1).to(next(model.parameters()).device)  # (B, 2)
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        with torch.no_grad():
+            theirs, ours = model.eval()(x).flatten(), again.to(x.device)(x).flatten()
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    near = torch.finfo(theirs.dtype).eps ** 0.5 / 10  # sums in another order differ by less
+    if ours.shape != theirs.shape or not torch.allclose(ours, theirs, rtol=near, atol=near):
+        raise ValueError(
+            f"this {type(model).__name__} scores otherwise than collabkit's from the same tables, so what is loaded "
+            "would not be what you saved. Keep its range in y_range, or train collabkit's own class."
+        )

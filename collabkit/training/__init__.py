@@ -1,0 +1,1 @@
+"""Parts of the learner: its optimizer, its losses, and where a model starts."""
