@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from collabkit.blocks import Blocks, cholesky
+from collabkit.borrowed import standard_gamma
 from collabkit.features import with_ones
 
 WORTH = 4  # how many observations the prior of a precision is worth: their squares sum to 1
@@ -67,6 +68,6 @@ def gaussian_draw(A: Tensor, b: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def gamma(shape, rate: Tensor, rng: torch.Generator) -> Tensor:
-    """Draws from gamma distributions; torch.distributions has them too, but only for the global generator."""
+    """Draws from gamma distributions."""
     shape = torch.as_tensor(shape, dtype=torch.float64, device=rate.device).expand_as(rate).contiguous()
-    return (torch._standard_gamma(shape, generator=rng) / rate).float()
+    return (standard_gamma(shape, rng) / rate).float()

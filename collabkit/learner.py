@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
-from operator import attrgetter
 
 import torch
 from fastai.callback import hook, progress, schedule  # noqa: F401  they add summary, no_bar, fit_one_cycle to Learner
@@ -15,14 +13,11 @@ from fastai.torch_core import is_listy
 from torch import nn
 
 from collabkit import checks
+from collabkit.borrowed import AsksWhoListens
 from collabkit.recipe import RECIPE, SETTLED_ON
 from collabkit.training.losses import LossStaysOnDevice, RootMeanSquaredError, mean_squared_error
 from collabkit.training.optimizer import GroupedAdamW, can_fuse, split_biases
 from collabkit.training.start import start_at_mean
-
-IN_A_BATCH = [f"{when}_{what}" for when in ("before", "after") for what in ("batch", "backward", "step")]
-IN_A_BATCH += ["after_pred", "after_loss"]
-REDRAW = 0.1  # seconds between two looks at the progress bar: it fetches the loss, for which a GPU has to be waited for
 
 
 def rating_learner(
@@ -79,14 +74,8 @@ def rating_learner(
     return learn.add_cb(StartAtMean()) if mean_start else learn
 
 
-class RatingLearner(Learner):
-    """A fastai ``Learner`` that, within a batch, calls a callback only for the events which it has a method for.
-
-    Plain fastai sorts and asks every callback ten times a batch, which takes longer than the arithmetic of a small one.
-    The progress bar is redrawn ten times a second at most.
-    """
-
-    _redrawn = 0.0
+class RatingLearner(AsksWhoListens, Learner):
+    """A fastai ``Learner`` whose settings are checked when it trains, and whose exported file holds no ratings."""
 
     def fit(self, n_epoch, lr=None, wd=None, *args, **kwargs):
         """fastai's ``fit``: epochs at one rate."""
@@ -108,17 +97,6 @@ class RatingLearner(Learner):
             metric.reset()
         self.loss_grad = None  # one number, in front of the squared errors that it is the mean of
         super().export(*args, **kwargs)
-
-    def __call__(self, event_name: str):
-        if event_name not in IN_A_BATCH:
-            return super().__call__(event_name)
-        for cb in sorted(self.cbs, key=attrgetter("order")):
-            if isinstance(cb, progress.ProgressCallback) and event_name == "after_batch":
-                if time.monotonic() < self._redrawn + REDRAW:
-                    continue
-                self._redrawn = time.monotonic()
-            if event_name in vars(cb) or hasattr(type(cb), event_name):
-                cb(event_name)
 
 
 def rate(name: str, value):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from fastai.optimizer import Optimizer, OptimWrapper
 from torch import nn
-from torch.optim.adamw import adamw
+
+from collabkit.borrowed import DecaysByGroup, adamw
 
 
 def split_biases(model: nn.Module) -> list[list[nn.Parameter]]:
@@ -17,16 +18,7 @@ def split_biases(model: nn.Module) -> list[list[nn.Parameter]]:
     return list(groups)
 
 
-class _DecaysByGroup:
-    """Some parameter groups are never decayed, however the decay is set."""
-
-    decays: tuple[bool, ...]
-
-    def _set_hyper(self, k, v):
-        super()._set_hyper(k, [wd * on for wd, on in zip(v, self.decays, strict=True)] if k == "wd" else v)
-
-
-class GroupedDecay(_DecaysByGroup, OptimWrapper):
+class GroupedDecay(DecaysByGroup, OptimWrapper):
     """fastai's wrapper of a PyTorch optimizer, in which some parameter groups are never decayed.
 
     Args:
@@ -38,7 +30,7 @@ class GroupedDecay(_DecaysByGroup, OptimWrapper):
         super().__init__(params, opt, **kwargs)
 
 
-class GroupedAdamW(_DecaysByGroup, Optimizer):
+class GroupedAdamW(DecaysByGroup, Optimizer):
     """AdamW as a fastai ``Optimizer``, in which some parameter groups are never decayed: one kernel call a group.
 
     ``torch.optim.AdamW`` makes the same steps, bit for bit, but its class loads PyTorch's compiler on first use,
