@@ -13,7 +13,7 @@ from collabkit import checks
 from collabkit.blocks import Blocks, cholesky
 from collabkit.data.pairs import pair_codes
 from collabkit.models import DotProductBias
-from collabkit.ratings import Ratings, Vocabulary
+from collabkit.ratings import Ratings, Vocabulary, rated
 
 
 class ALS:
@@ -72,7 +72,7 @@ class ALS:
 
     def fit(self, train: Ratings) -> ALS:
         """Solve both sides in turn on these ratings; returns itself."""
-        checks.rated(train, "train")
+        rated(train, "train")
         n_factors = checks.whole("n_factors", self.n_factors, at_least=0)
         n_sweeps = checks.whole("n_sweeps", self.n_sweeps, at_least=1)
         seed, device = checks.seed(self.seed), checks.device(self.device)

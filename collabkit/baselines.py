@@ -8,7 +8,7 @@ import numpy as np
 
 from collabkit import checks
 from collabkit.data.pairs import pair_codes
-from collabkit.ratings import Ratings, Vocabulary
+from collabkit.ratings import Ratings, Vocabulary, rated
 
 if TYPE_CHECKING:
     from collabkit.models import DotProductBias
@@ -40,7 +40,7 @@ class MeanBaseline:
 
     def fit(self, train: Ratings) -> MeanBaseline:
         """Take the means of the training ratings; returns itself."""
-        checks.rated(train, "train")
+        rated(train, "train")
         damping, by = checks.number("damping", self.damping, at_least=0), self.by
         if not isinstance(by, tuple | list) or any(one not in ("user", "item") for one in by):
             raise ValueError(f"by={by!r}: choose from 'user' and 'item', in a tuple such as ('user',).")
@@ -72,7 +72,7 @@ class PopularityBaseline:
 
     def fit(self, train: Ratings) -> PopularityBaseline:
         """Count the training ratings of each item; returns itself."""
-        checks.rated(train, "train")
+        rated(train, "train")
         counts = np.bincount(train.item, minlength=train.n_items)
         vars(self).update(users_=train.users, items_=train.items, counts_=counts)  # all at once
         return self

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from collabkit import checks
 from collabkit.data.pairs import pair_codes
 from collabkit.gibbs import WORTH, Side, gamma
-from collabkit.ratings import Ratings, Vocabulary
+from collabkit.ratings import Ratings, Vocabulary, rated
 
 CHUNK = 1_000_000  # pairs scored at a time
 HALF = float(torch.finfo(torch.float16).max)  # the largest number of a draw that is kept
@@ -105,7 +105,7 @@ class BayesianMF:
         user's noise has no variance), for an empty table, for features of another length, or with a NaN;
         ``FloatingPointError`` when draws explode. The model is then as it was before.
         """
-        checks.rated(train, "train")
+        rated(train, "train")
         n_coefs = 1 + checks.whole("n_factors", self.n_factors, at_least=0)
         n_samples = checks.whole("n_samples", self.n_samples, at_least=1)
         burn_in = checks.whole("burn_in", self.burn_in, at_least=0)

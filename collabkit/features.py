@@ -7,8 +7,8 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 
-from collabkit.checks import rated, whole
-from collabkit.ratings import Ratings
+from collabkit.checks import whole
+from collabkit.ratings import Ratings, rated
 
 
 def film_features(ratings: Ratings, years: int = 3) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from collabkit import checks
 from collabkit.als import finite
 from collabkit.blocks import Blocks, cholesky
 from collabkit.models import DotProduct
-from collabkit.ratings import Ratings, Vocabulary
+from collabkit.ratings import Ratings, Vocabulary, rated
 
 
 class ImplicitALS:
@@ -79,7 +79,7 @@ class ImplicitALS:
 
     def fit(self, train: Ratings) -> ImplicitALS:
         """Solve both sides in turn on these ratings; returns itself."""
-        checks.rated(train, "train")
+        rated(train, "train")
         n_factors = checks.whole("n_factors", self.n_factors, at_least=1)
         n_sweeps = checks.whole("n_sweeps", self.n_sweeps, at_least=1)
         penalty = checks.number("penalty", self.penalty, above=0, at_most=checks.WIDEST)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from torch import nn
 
-from collabkit.checks import flag, rated, whole
+from collabkit.checks import flag, whole
 from collabkit.data.vocabulary import as_ids
-from collabkit.ratings import Ratings
+from collabkit.ratings import Ratings, rated
 
 
 def table(model: nn.Module, name: str) -> np.ndarray:
@@ -35,20 +36,20 @@ def most_rated(ratings: Ratings, n: int) -> np.ndarray:
     return np.argsort(-counts, kind="stable")[: whole("n", n, at_least=1)]
 
 
-def item_biases(model: nn.Module, ratings: Ratings, fold: bool = False) -> pd.DataFrame:
+def item_biases(model: nn.Module, ratings: Ratings, full: bool = False) -> pd.DataFrame:
     r"""What a model thinks of each item, apart from who rates it: one row an item, lowest bias first.
 
     Args:
         model: one with an ``item_bias`` table ``(I, 1)``.
         ratings: the training ratings, for labels, means and counts.
-        fold: add what the factors of the average user give each item, :math:`b_i + \bar p^\top q_i`. The model may
-            keep any part of that in the bias, without a change in its predictions; folded, the choice is made.
+        full: add what the factors of the average user give each item, :math:`b_i + \bar p^\top q_i`. The model may
+            keep any part of that in the bias, without a change in its predictions; added up, the choice is made.
 
     Returns: columns ``item, label, bias, mean, ratings``, indexed by item code. The bias is in the model's own score,
     before any sigmoid; ``mean`` is in stars, NaN for an item without training ratings.
     """
     bias = _of_items(model, "item_bias", ratings)[:, 0]  # (I,)
-    if flag("fold", fold):
+    if flag("full", full):
         bias = bias + table(model, "item_factors") @ table(model, "user_factors").mean(axis=0)
     counts = np.bincount(ratings.item, minlength=ratings.n_items)
     sums = np.bincount(ratings.item, weights=ratings.rating, minlength=ratings.n_items)
@@ -58,7 +59,19 @@ def item_biases(model: nn.Module, ratings: Ratings, fold: bool = False) -> pd.Da
     return biases.sort_values("bias", kind="stable")
 
 
-def item_components(model: nn.Module, ratings: Ratings, codes: np.ndarray, n: int = 3) -> pd.DataFrame:
+class Components(NamedTuple):
+    """Principal components of items.
+
+    Attributes:
+        table: one row an item code, columns ``item, label, pc1 … pcn``.
+        explained: the share of the variance that each component holds ``(n,)``.
+    """
+
+    table: pd.DataFrame
+    explained: np.ndarray
+
+
+def item_components(model: nn.Module, ratings: Ratings, codes: np.ndarray, n: int = 3) -> Components:
     """Principal components of item factors: the few directions in which these items differ most.
 
     Args:
@@ -66,8 +79,7 @@ def item_components(model: nn.Module, ratings: Ratings, codes: np.ndarray, n: in
         codes: the items to compare, by code; few ratings make noisy factors, so take :func:`most_rated` ones.
         n: components to keep.
 
-    Returns: one row an item code, columns ``item, label, pc1 … pcn``, and in ``.attrs["explained"]`` the share of
-    the variance each component holds. A component's sign is arbitrary: it is set so that its largest entry is positive.
+    A component's sign is arbitrary: it is set so that its largest entry is positive.
     """
     from sklearn.decomposition import PCA
 
@@ -79,8 +91,7 @@ def item_components(model: nn.Module, ratings: Ratings, codes: np.ndarray, n: in
     found = pd.DataFrame(scores, index=codes, columns=[f"pc{i + 1}" for i in range(scores.shape[1])])
     found.insert(0, "label", ratings.labels[codes])
     found.insert(0, "item", ratings.items.ids[codes])
-    found.attrs["explained"] = tuple(pca.explained_variance_ratio_.tolist())
-    return found
+    return Components(found, pca.explained_variance_ratio_)
 
 
 def similar_items(

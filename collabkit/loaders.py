@@ -17,7 +17,7 @@ from torch import Tensor
 from collabkit import checks
 from collabkit.ratings import Ratings
 from collabkit.recipe import RECIPE
-from collabkit.splits import Split
+from collabkit.splits import Split, parted
 
 GATHER = 2**18  # rows brought into order at a time, 5 MB; batches are views of them
 
@@ -210,7 +210,7 @@ def collab_dataloaders(
     Raises: ``ValueError`` for ``bs`` below 1, a seed below 0, and a device that PyTorch does not know; ``TypeError``
         for what is no split, such as its training part.
     """
-    checks.parted(split)
+    parted(split)
     bs = RECIPE.sized(len(split.train)).bs if bs is None else checks.whole("bs", bs, at_least=1)
     device = default_device() if device is None else checks.device(device)
     train, valid = (RatingsDataset.of(getattr(split, part), split.cold(part)).to(device) for part in ("train", "valid"))

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from collabkit.checks import as_numbers, number, rated, whole
-from collabkit.ratings import Ratings
+from collabkit.checks import as_numbers, number, whole
+from collabkit.ratings import Ratings, rated
 
 
 def rmse(actual, predicted) -> float:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import pandas as pd
 
 from collabkit.checks import interval
 from collabkit.data.columns import film_table, one_of_each, refuse, refuse_twice, seconds_of, stars_of
 from collabkit.data.vocabulary import Vocabulary, as_ids
+
+COPIES_WHEN_WRITTEN = int(pd.__version__.split(".")[0]) >= 3  # before, a shallow copy wrote into its source
 
 
 class Ratings:
@@ -105,7 +109,14 @@ class Ratings:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """A DataFrame ``user, item, rating[, timestamp]`` in the data's own ids, one row a rating, in order."""
+        """A DataFrame ``user, item, rating[, timestamp]`` in the data's own ids, one row a rating, in order.
+
+        Built at first use; what comes back is a copy of its own, which costs nothing before it is written to.
+        """
+        return self._frame.copy(deep=not COPIES_WHEN_WRITTEN)
+
+    @cached_property
+    def _frame(self) -> pd.DataFrame:
         columns = {
             "user": self.users.ids[self.user],
             "item": self.items.ids[self.item],
@@ -133,3 +144,13 @@ class Ratings:
             self.films,
             self.scale,
         )
+
+
+def rated(ratings, name: str = "ratings") -> Ratings:
+    """The ratings themselves, when they are :class:`collabkit.Ratings` and there are some."""
+    if not isinstance(ratings, Ratings):
+        cure = f"Ratings.from_frame(df) makes them of a DataFrame; of a Split, pass a part, such as {name}=split.train"
+        raise TypeError(f"{name} is a {type(ratings).__name__} and has to be a Ratings: {cure}.")
+    if not len(ratings):
+        raise ValueError(f"{name} has no rows, so there is nothing to learn from: which step took all of them away?")
+    return ratings

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from collabkit import checks
-from collabkit.checks import number, parted, rated, whole
-from collabkit.ratings import Ratings
+from collabkit.checks import number, whole
+from collabkit.ratings import Ratings, rated
 
 
 @dataclass(frozen=True)
@@ -147,3 +147,11 @@ def _parts(ratings: Ratings, part: np.ndarray, with_test: bool = False) -> Split
         sizes = [len(one) for one in parts]
         raise ValueError(f"a part of this split would be empty (sizes {sizes}): ask for other shares.")
     return Split(*parts)
+
+
+def parted(split, name: str = "split") -> Split:
+    """The split itself, when it is one; :class:`collabkit.Split` has checked its parts."""
+    if not isinstance(split, Split):
+        cure = "random_split(ratings) makes one of Ratings, and Ratings.from_frame(df) those of a DataFrame"
+        raise TypeError(f"{name} is a {type(split).__name__} and has to be a Split: {cure}.")
+    return split

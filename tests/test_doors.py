@@ -230,8 +230,8 @@ def test_overlaps_and_codes():
     for bad in (kit.ALS(n_sweeps=1).fit(RATINGS), RATINGS, None):
         with pytest.raises(TypeError, match=r"is no module: pass one.*as_module\(\)"):
             kit.item_biases(bad, RATINGS)
-    with pytest.raises(TypeError, match="fold='no'"):
-        kit.item_biases(MODEL, RATINGS, fold="no")
+    with pytest.raises(TypeError, match="full='no'"):
+        kit.item_biases(MODEL, RATINGS, full="no")
 
 
 def test_coordinates():

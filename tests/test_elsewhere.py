@@ -285,8 +285,8 @@ class TestReading:
     def test_tables_maps_and_pages(self, split):
         model, ratings = trained(split).model, split.train
         codes = most_rated(ratings, 12)
-        components = item_components(model, ratings, codes)
-        item_biases(model, ratings, fold=True)
+        components = item_components(model, ratings, codes).table
+        item_biases(model, ratings, full=True)
         similar_items(model, ratings, 10)
         collabkit.labelled_map(components["pc1"], components["pc2"], components["label"])
         collabkit.InteractiveMap(components["pc1"], components["pc2"], components["label"])._repr_html_()

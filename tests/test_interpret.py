@@ -61,32 +61,32 @@ def test_folded_biases_are_another_reading_of_the_same_predictions(model):
     before = model(x)
     tables = [model.user_factors, model.item_bias]
     users, bias = (one.weight.data if isinstance(one, torch.nn.Embedding) else one.data for one in tables)
-    folded = item_biases(model, train, fold=True).sort_index()["bias"].to_numpy()
+    folded = item_biases(model, train, full=True).sort_index()["bias"].to_numpy()
     plain = item_biases(model, train).sort_index()["bias"].to_numpy()
     assert not np.allclose(folded, plain, atol=1e-6)
     bias[:, 0] = torch.tensor(folded)
     users -= users.mean(dim=0)
     assert torch.allclose(model(x), before, atol=1e-6)
-    assert np.allclose(item_biases(model, train, fold=True).sort_index()["bias"], folded, atol=1e-6)
+    assert np.allclose(item_biases(model, train, full=True).sort_index()["bias"], folded, atol=1e-6)
 
 
 def test_components_are_scikit_learns_up_to_sign(model):
     ratings = random_ratings()
     codes = most_rated(ratings, 30)
-    found = item_components(model, ratings, codes, n=3)
+    found, explained = item_components(model, ratings, codes, n=3)
     expected = PCA(3).fit_transform(table(model, "item_factors")[codes])
     assert np.allclose(np.abs(found[["pc1", "pc2", "pc3"]]), np.abs(expected), atol=1e-5)
     assert (found["item"] == ratings.items.ids[codes]).all()
-    assert 0 < sum(found.attrs["explained"]) < 1
+    assert 0 < sum(explained) < 1
     assert len(pd.concat([found, found])) == 60  # which compares attrs
 
 
 def test_components_do_not_flip_with_the_sign_of_the_factors(model):
     ratings, codes = random_ratings(), np.arange(60)
-    before = item_components(model, ratings, codes)["pc1"]
+    before = item_components(model, ratings, codes).table["pc1"]
     factors = model.item_factors.weight if isinstance(model, DotProductBias) else model.item_factors
     factors.data.neg_()
-    assert np.allclose(before, item_components(model, ratings, codes)["pc1"], atol=1e-5)
+    assert np.allclose(before, item_components(model, ratings, codes).table["pc1"], atol=1e-5)
 
 
 def test_similar_items_by_hand():

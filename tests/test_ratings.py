@@ -18,6 +18,14 @@ def test_codes_are_contiguous_and_lead_back_to_the_ids():
     pd.testing.assert_frame_equal(ratings.frame, tiny_frame(), check_dtype=False)
 
 
+def test_what_is_written_into_a_frame_stays_there():
+    ratings = tiny_ratings()
+    frame = ratings.frame
+    frame.loc[0, "rating"], frame["new"] = 99.0, 1
+    assert ratings.rating.max() <= 5
+    pd.testing.assert_frame_equal(ratings.frame, tiny_frame(), check_dtype=False)
+
+
 @given(st.lists(st.tuples(st.integers(), st.text()), min_size=1, unique=True))
 def test_frame_gives_back_what_came_in(pairs):
     df = pd.DataFrame(pairs, columns=["user", "item"]).assign(rating=3.0)

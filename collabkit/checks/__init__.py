@@ -16,9 +16,6 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-    from collabkit.ratings import Ratings
-    from collabkit.splits import Split
-
 INF = math.inf
 WIDEST = float(np.finfo("float32").max) / 2  # of the ends of a scale: their difference is then a float32 too
 
@@ -65,28 +62,6 @@ def interval(name: str, value) -> tuple[float, float] | None:
 def is_number(value) -> bool:
     """Whether it is one number, NaN included. True is none, nor is a span of time, which NumPy counts as one."""
     return isinstance(value, Real) and not isinstance(value, bool | np.timedelta64)
-
-
-def rated(ratings, name: str = "ratings") -> Ratings:
-    """The ratings themselves, when they are :class:`collabkit.Ratings` and there are some."""
-    from collabkit.ratings import Ratings  # here, since it checks its own arguments with this module
-
-    if not isinstance(ratings, Ratings):
-        cure = f"Ratings.from_frame(df) makes them of a DataFrame; of a Split, pass a part, such as {name}=split.train"
-        raise TypeError(f"{name} is a {type(ratings).__name__} and has to be a Ratings: {cure}.")
-    if not len(ratings):
-        raise ValueError(f"{name} has no rows, so there is nothing to learn from: which step took all of them away?")
-    return ratings
-
-
-def parted(split, name: str = "split") -> Split:
-    """The split itself, when it is one; :class:`collabkit.Split` has checked its parts."""
-    from collabkit.splits import Split
-
-    if not isinstance(split, Split):
-        cure = "random_split(ratings) makes one of Ratings, and Ratings.from_frame(df) those of a DataFrame"
-        raise TypeError(f"{name} is a {type(split).__name__} and has to be a Split: {cure}.")
-    return split
 
 
 def device(value, name: str = "device") -> torch.device:

@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from collabkit.checks import rated, whole
+from collabkit.checks import whole
 from collabkit.data.vocabulary import as_ids, flat, is_text
-from collabkit.ratings import Ratings
+from collabkit.ratings import Ratings, rated
 
 ARTICLES = "a an das der det die el en het il l' la las le les lo los the un una une"
 _LAST = re.compile(rf"([^()]+), ({ARTICLES.replace(' ', '|')})(?= *[()]| *$)")  # "matrix, the"
@@ -74,7 +74,7 @@ class Catalogue:
         """
         if not isinstance(text, str):
             raise TypeError(f"{text!r} is a {type(text).__name__}: search for a part of a title, which is text.")
-        n, typed = whole("n", n, at_least=1), fold(text)
+        n, typed = whole("n", n, at_least=1), plain(text)
         names = list(zip(self._filed, self._spoken, strict=True))
         found = self._most_rated_first(np.flatnonzero([typed in filed or typed in spoken for filed, spoken in names]))
         just_this = [any(typed in (name, _without_year(name)) for name in names[code]) for code in found]
@@ -95,14 +95,14 @@ class Catalogue:
 
     @cached_property
     def _filed(self) -> list[str]:
-        return [fold(label) for label in self.ratings.labels]
+        return [plain(label) for label in self.ratings.labels]
 
     @cached_property
     def _spoken(self) -> list[str]:
         return [_LAST.sub(r"\2 \1", label) for label in self._filed]
 
 
-def fold(text: str) -> str:
+def plain(text: str) -> str:
     """Text as it is compared: without accents, capitals, and spaces around it."""
     bare = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     return bare.casefold().strip()

@@ -9,9 +9,9 @@ import torch
 from scipy.special import expit
 from torch import nn
 
-from collabkit.checks import interval, rated
+from collabkit.checks import interval
 from collabkit.interpret import table
-from collabkit.ratings import Ratings
+from collabkit.ratings import Ratings, rated
 
 SAMPLE = 200_000  # training ratings, evenly spaced, that the noise is estimated from
 

@@ -14,7 +14,7 @@ from torch import nn
 from collabkit import checks, interpret
 from collabkit.data.pairs import pair_codes
 from collabkit.data.vocabulary import as_ids
-from collabkit.ratings import Ratings
+from collabkit.ratings import Ratings, rated
 from collabkit.recommend.catalogue import Catalogue
 from collabkit.recommend.fold_in import FoldIn, dot_product_tables, with_average_rows
 from collabkit.recommend.newcomer import Newcomer, NewUser, checked_stars
@@ -48,7 +48,7 @@ class Recommender:
     """
 
     def __init__(self, model, ratings: Ratings, device="cpu"):
-        checks.rated(ratings)
+        rated(ratings)
         module = _module(model)
         for side, theirs, ours in (("users", ratings.users, "users_"), ("items", ratings.items, "items_")):
             if (known := getattr(model, ours, theirs)) is not theirs and not np.array_equal(known.ids, theirs.ids):

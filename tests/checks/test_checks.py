@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collabkit import random_split
-from collabkit.checks import arguments, device, fitted, flag, interval, number, parted, rated, seed, whole
+from collabkit.checks import arguments, device, fitted, flag, interval, number, seed, whole
+from collabkit.ratings import rated
+from collabkit.splits import parted
 from tests.tables import tiny_ratings
 
 NO_NUMBERS = [True, np.bool_(True), "3", b"3", None, [3], (3,), {3}, np.array([3]), pd.NA, pd.NaT, 3j, np.complex64(3)]
@@ -69,10 +71,10 @@ def test_large_whole_numbers_keep_every_digit():
 
 
 def test_flags():
-    assert flag("fold", np.True_) is True
+    assert flag("full", np.True_) is True
     for value in ("False", 1, None):
-        with pytest.raises(TypeError, match="^fold=.*: choose True or False.$"):
-            flag("fold", value)
+        with pytest.raises(TypeError, match="^full=.*: choose True or False.$"):
+            flag("full", value)
 
 
 @given(st.floats(), st.floats())

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from collabkit import Ratings
-from collabkit.recommend.catalogue import Catalogue, fold
+from collabkit.recommend.catalogue import Catalogue, plain
 from tests.tables import tiny_ratings
 
 TITLES = {
@@ -81,4 +81,4 @@ def test_items_without_titles_have_labels_made_of_ids():
 
 
 def test_fold():
-    assert fold("  ÀÉÎ straße ") == "aei strasse"
+    assert plain("  ÀÉÎ straße ") == "aei strasse"

@@ -1,0 +1,72 @@
+"""The plan of the package: imports go one way, and a module is one idea."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tools.notebooks import ROOT
+
+PACKAGE = ROOT / "collabkit"
+# From what knows nothing of the others to what knows all of them. A module imports what stands above it here.
+ORDER = """
+borrowed
+checks checks.guard
+data.vocabulary data.columns
+ratings
+data.pairs data.embedded data.movielens_files
+movielens splits recipe features
+metrics models plots
+training.optimizer training.losses training.start
+blocks gibbs
+loaders learner baselines als bayes
+implicit_als interpret maps evaluation
+saving.atomic saving.packing saving.packing_models saving.cards saving.storage
+recommend.topk recommend.catalogue recommend.fold_in recommend.newcomer recommend.recommender recommend.rate_page
+results results.bands
+exercises
+"""
+PLACES = {name: place for place, name in enumerate(ORDER.split())}
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def place(name: str) -> int:
+    """Of a module, or of its folder: the exercises are alike."""
+    return PLACES[name if name in PLACES else name.partition(".")[0]]
+
+
+def imported(path: Path) -> list[str]:
+    """Modules of the package that are imported anywhere in the file."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "collabkit":
+            inside = (node.module or "").partition(".")[2]
+            for alias in node.names:
+                name = f"{inside}.{alias.name}".strip(".")
+                found.append(name if (PACKAGE / f"{name.replace('.', '/')}.py").exists() or not inside else inside)
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_imports_go_one_way(path):
+    name = dotted(path)
+    if path.name == "__init__.py" and name not in PLACES:
+        assert not imported(path), f"{name}/__init__.py is a title alone"
+        return
+    for other in imported(path):
+        if other.startswith("exercises"):
+            assert name.startswith("exercises"), f"{name} imports {other}"
+        else:
+            assert place(other) < place(name), f"{name} imports {other}, which comes after it"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_a_module_can_be_read_in_one_sitting(path):
+    assert len(path.read_text("utf8").splitlines()) <= 275
