@@ -53,8 +53,9 @@ format: venv ## Mend style and import order, and write the notebooks' set-up cel
 	@$(BIN)/ruff format .
 	@$(MAKE) --no-print-directory notebooks
 
-notebooks: venv ## Drop outputs from the notebooks and write their set-up cell.
+notebooks: venv ## Drop outputs from the notebooks, write their set-up cell and the README's table of them.
 	@$(BIN)/python tools/notebooks.py setup
+	@$(BIN)/python -m tools.contents
 
 bands: venv ## Measure again the scores that chapters are checked against (ONLY=name for some).
 	@$(BIN)/python -m benchmarks.bands $(ONLY)
