@@ -5,7 +5,8 @@ import pytest
 from tools import contents
 from tools.repository import ROOT, current
 
-INDEX = "| {doc}`1 · Ratings <chapters/01_ratings>` | averages | How good? |\n| {doc}`2 · Dots <chapters/02_dots>` | dots | x |\n"
+INDEX = "| {doc}`1 · Ratings <chapters/01_ratings>` | averages | How good? |\n"
+INDEX += "| {doc}`2 · Dots <chapters/02_dots>` | dots | x |\n"
 README = "# A\n\n| chapter | you build | |\n|---|---|---|\n| old | row | x |\n\nmore | x\n"
 
 
