@@ -10,16 +10,11 @@ hardly depend on their seed (means, ALS, BayesianMF) ten splits.
 
 from __future__ import annotations
 
-import json
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from datetime import date
 from functools import cache, partial
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -29,6 +24,8 @@ from fastai.torch_core import trainable_params
 from torch import nn
 from tqdm import tqdm
 
+from benchmarks.results import in_order, kept, write
+from benchmarks.settings import arguments, plain
 from collabkit import (
     ALS,
     RECIPE,
@@ -46,20 +43,22 @@ from collabkit import (
     who_rated,
 )
 from collabkit.models import DotProduct, DotProductBias, DotProductBiasParams, EmbeddingNet
+from collabkit.recipe import Recipe
+from collabkit.training.fit import Model, fit_recipe
 
-OUT = Path(__file__).parent.parent / "collabkit/results/bands.json"
 SPLITS_AND_SEEDS = [(split, seed) for split in range(5) for seed in range(2)]
 RANGE = (0, 5.5)
 
-Model = Callable[[int, int], nn.Module]  # built for so many users and items
 Features = Callable[[Ratings], pd.DataFrame]
 Score = partial[tuple[float, float]]  # called with (edition, split, seed): validation MSE, seconds of the fit
-COURSE: dict[str, Any] = {
-    "bs": RECIPE.bs,
-    "epochs": RECIPE.epochs,
-    "lr": RECIPE.lr,
-}  # chapters before "Weight decay" train without it
-BATCH64: dict[str, Any] = {"bs": 64, "epochs": 5, "lr": 5e-3}
+NO_DECAY = RECIPE._replace(wd=0.0)  # chapters before "Weight decay" train without it
+BATCH64 = Recipe(bs=64, epochs=5, lr=5e-3, wd=0.01, n_factors=50)  # what fastai's Adam decays by unless told otherwise
+
+dot = DotProduct
+dot_sigmoid = partial(DotProduct, y_range=RANGE)
+bias = partial(DotProductBias, y_range=RANGE)
+bias_params = partial(DotProductBiasParams, y_range=RANGE)
+net = partial(EmbeddingNet, y_range=RANGE, layers=(100,), embedding_dropout=0.7)  # as chapter 8 settles it
 
 
 @cache
@@ -88,72 +87,44 @@ def predictor(model, parts: Split, *more) -> tuple[float, float]:
     return evaluate(model, parts)["rmse"] ** 2, seconds
 
 
-def fit(
-    edition: str,
-    split: int,
-    seed: int,
-    model: Model,
-    epochs,
-    lr,
-    wd,
-    bs,
-    replacement=False,
-    **kw,
-) -> tuple[float, float]:
-    """One one-cycle fit. ``model`` builds a module from the number of users and items."""
-    parts = split_of(edition, split)
-    dls = collab_dataloaders(parts, bs=bs, seed=seed, replacement=replacement)
-    torch.manual_seed(seed)
-    learn = rating_learner(dls, model(parts.train.n_users, parts.train.n_items), wd=wd, **kw)
-    start = time.perf_counter()
-    with learn.no_bar(), learn.no_logging():
-        learn.fit_one_cycle(epochs, lr)
+def fit(edition: str, split: int, seed: int, model: Model, recipe: Recipe, **how) -> tuple[float, float]:
+    """One one-cycle fit."""
+    parts, start = split_of(edition, split), time.perf_counter()
+    learn = fit_recipe(parts, model, recipe, seed, **how)
     return learn.recorder.values[-1][1], time.perf_counter() - start
 
 
-def fit_published_net(edition: str, split: int, seed: int, epochs, lr, wd, bs) -> tuple[float, float]:
-    """Plain Adam at a constant rate, with its decay in the gradient (L2), as that notebook had it."""
-    parts = split_of(edition, split)
-    torch.manual_seed(seed)
-    model = published_net(parts.train.n_users, parts.train.n_items)
-    adam = partial(OptimWrapper, opt=partial(torch.optim.Adam, fused=True))
-    dls = collab_dataloaders(parts, bs=bs, seed=seed)
-    learn = rating_learner(dls, model, wd=wd, opt_func=adam, splitter=trainable_params)
-    start = time.perf_counter()
-    with learn.no_bar(), learn.no_logging():
-        learn.fit(epochs, lr)
-    return learn.recorder.values[-1][1], time.perf_counter() - start
-
-
-def dot(n_users: int, n_items: int) -> nn.Module:
-    return DotProduct(n_users, n_items, RECIPE.n_factors)
-
-
-def dot_sigmoid(n_users: int, n_items: int) -> nn.Module:
-    return DotProduct(n_users, n_items, RECIPE.n_factors, y_range=RANGE)
-
-
-def bias(n_users: int, n_items: int) -> nn.Module:
-    return DotProductBias(n_users, n_items, RECIPE.n_factors, y_range=RANGE)
-
-
-def bias_params(n_users: int, n_items: int) -> nn.Module:
-    return DotProductBiasParams(n_users, n_items, RECIPE.n_factors, y_range=RANGE)
-
-
-def net(n_users: int, n_items: int) -> nn.Module:
-    """As chapter 8 settles it."""
-    return EmbeddingNet(n_users, n_items, RECIPE.n_factors, y_range=RANGE, layers=(100,), embedding_dropout=0.7)
-
-
-def published_net(n_users: int, n_items: int) -> nn.Module:
-    """Start and sizes of a published notebook on the 2016 edition; see the appendix on reproductions."""
-    model = EmbeddingNet(
-        n_users, n_items, RECIPE.n_factors, y_range=RANGE, layers=(10,), embedding_dropout=0.5, dropout=0.5
-    )
-    for table in (model.user_factors, model.item_factors):
-        nn.init.uniform_(table.weight, 0, 0.05)
+def uniform(model: nn.Module, lo: float, hi: float) -> nn.Module:
+    """Draw all embedding tables afresh, uniform in (lo, hi)."""
+    for part in model.modules():
+        if isinstance(part, nn.Embedding):
+            nn.init.uniform_(part.weight, lo, hi)
     return model
+
+
+def fit_published(
+    edition: str, split: int, seed: int, model: Model, recipe: Recipe, start_below: float
+) -> tuple[float, float]:
+    """Tables from U(0, start_below), then plain Adam at a constant rate, with its decay in the gradient (L2)."""
+    parts = split_of(edition, split)
+    torch.manual_seed(seed)
+    module = uniform(model(parts.train.n_users, parts.train.n_items, recipe.n_factors), 0, start_below)
+    adam = partial(OptimWrapper, opt=partial(torch.optim.Adam, fused=True))
+    dls = collab_dataloaders(parts, bs=recipe.bs, seed=seed)
+    learn = rating_learner(dls, module, wd=recipe.wd, opt_func=adam, splitter=trainable_params)
+    start = time.perf_counter()
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(recipe.epochs, recipe.lr)
+    return learn.recorder.values[-1][1], time.perf_counter() - start
+
+
+# A published notebook on the 2016 edition; see the appendix on reproductions.
+PUBLISHED_NET: Score = partial(
+    fit_published,
+    model=partial(EmbeddingNet, y_range=RANGE, layers=(10,), embedding_dropout=0.5, dropout=0.5),
+    recipe=Recipe(bs=64, epochs=15, lr=1e-3, wd=2e-5, n_factors=50),
+    start_below=0.05,
+)
 
 
 def runs() -> dict[str, Score]:
@@ -161,83 +132,74 @@ def runs() -> dict[str, Score]:
     table: dict[str, Score] = {}
     for by in [(), ("user",), ("item",), ("user", "item")]:
         table[f"small-2016/means/{'+'.join(by) or 'global'}"] = partial(means, by=by)
-    for name, model in {"dot": dot, "dot+sigmoid": dot_sigmoid}.items():
-        # fastai's Adam decays everything by .01 unless told otherwise: that is what the published runs had
-        published = partial(fit, model=model, wd=0.01, decay_biases=True, **BATCH64)
+    products: dict[str, Model] = {"dot": dot, "dot+sigmoid": dot_sigmoid}
+    for name, model in products.items():
+        published = partial(fit, model=model, recipe=BATCH64, decay_biases=True)
         table[f"small-2018/batch64-replacement/{name}"] = partial(published, replacement=True)
         table[f"small-2018/batch64/{name}"] = published
         for edition in ("small-2018", "small-2016"):
-            table[f"{edition}/course-no-decay/{name}"] = partial(fit, model=model, wd=0.0, **COURSE)
-    decays: list[tuple[str, Model, dict[str, Any]]] = [
-        ("bias wd=.01", bias, {"wd": 0.01, "decay_biases": True}),  # published as "no decay"
-        ("bias no-decay", bias, {"wd": 0.0}),
-        ("bias wd=.1", bias, {"wd": 0.1, "decay_biases": True}),
-        ("bias wd=.1 factors-only", bias, {"wd": 0.1}),
-        ("bias-params wd=.1", bias_params, {"wd": 0.1, "decay_biases": True}),
+            table[f"{edition}/course-no-decay/{name}"] = partial(fit, model=model, recipe=NO_DECAY)
+    decays: list[tuple[str, Model, float, dict[str, Any]]] = [
+        ("bias wd=.01", bias, 0.01, {"decay_biases": True}),  # published as "no decay"
+        ("bias no-decay", bias, 0.0, {}),
+        ("bias wd=.1", bias, 0.1, {"decay_biases": True}),
+        ("bias wd=.1 factors-only", bias, 0.1, {}),
+        ("bias-params wd=.1", bias_params, 0.1, {"decay_biases": True}),
     ]
-    for name, build, how in decays:
-        batch64 = partial(fit, model=build, **how, **BATCH64)
+    for name, model, wd, how in decays:
+        batch64 = partial(fit, model=model, recipe=BATCH64._replace(wd=wd), **how)
         table[f"small-2018/batch64-replacement/{name}"] = partial(batch64, replacement=True)
         table[f"small-2018/batch64/{name}"] = batch64
     for edition in ("small-2018", "small-2016"):
-        table[f"{edition}/course-no-decay/bias"] = partial(fit, model=bias, wd=0.0, **COURSE)
-        table[f"{edition}/course/bias"] = partial(fit, model=bias, wd=RECIPE.wd, **COURSE)
-        table[f"{edition}/course/bias-params"] = partial(fit, model=bias_params, wd=RECIPE.wd, **COURSE)
-        table[f"{edition}/course/bias decay-biases"] = partial(
-            fit, model=bias, wd=RECIPE.wd, decay_biases=True, **COURSE
-        )
-    table["small-2016/course/net"] = partial(fit, model=net, wd=RECIPE.wd, **COURSE)
-    settings = {name: value for name, value in vars(ALS()).items() if name not in ("seed", "device")}
+        table[f"{edition}/course-no-decay/bias"] = partial(fit, model=bias, recipe=NO_DECAY)
+        table[f"{edition}/course/bias"] = partial(fit, model=bias, recipe=RECIPE)
+        table[f"{edition}/course/bias-params"] = partial(fit, model=bias_params, recipe=RECIPE)
+        table[f"{edition}/course/bias decay-biases"] = partial(fit, model=bias, recipe=RECIPE, decay_biases=True)
+    table["small-2016/course/net"] = partial(fit, model=net, recipe=RECIPE)
     for edition in ("small-2018", "small-2016"):
-        table[f"{edition}/als"] = partial(als, **settings)
-        table[f"{edition}/bayes"] = partial(bayes, features=())
+        table[f"{edition}/als"] = partial(als, **unseeded(ALS()))
+        table[f"{edition}/bayes"] = partial(bayes, features=(), **unseeded(BayesianMF()))
     for name, features in {
         "who": (who_rated,),
         "films": (film_features,),
         "films-popularity": (film_features, popularity),
     }.items():
-        table[f"small-2016/bayes-{name}"] = partial(bayes, features=features, n_factors=16)
-    table["small-2016/published/net"] = partial(fit_published_net, epochs=15, lr=1e-3, wd=2e-5, bs=64)
+        table[f"small-2016/bayes-{name}"] = partial(bayes, features=features, **unseeded(BayesianMF(n_factors=16)))
+    table["small-2016/published/net"] = PUBLISHED_NET
     return table
 
 
-def plain(function: partial) -> dict:
-    """The settings of a run, for the JSON."""
+def unseeded(model) -> dict[str, Any]:
+    """The arguments of a model apart from its seed, which is another in each draw."""
+    return {name: value for name, value in arguments(model).items() if name != "seed"}
 
-    def name(value):
-        return [name(one) for one in value] if isinstance(value, tuple) else getattr(value, "__name__", value)
 
-    return {key: name(value) for key, value in function.keywords.items()}
+def save(bands: dict[str, dict]) -> None:
+    write("bands", {"bands": in_order(runs(), bands)})
 
 
 def time_again() -> None:
     """Replace the seconds of every band by those of one fit, each in the same quiet run."""
-    measured = json.loads(OUT.read_text())
+    bands = kept("bands", runs())["bands"]
     for name, score in tqdm(runs().items()):
-        measured["bands"][name]["seconds"] = round(score(name.split("/")[0], 0, 0)[1], 2)
-    OUT.write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n")
+        bands[name]["seconds"] = round(score(name.split("/")[0], 0, 0)[1], 2)
+    save(bands)
 
 
 def main(wanted: list[str]) -> None:
-    measured = json.loads(OUT.read_text()) if wanted and OUT.exists() else {"bands": {}}
-    versions = {"python": platform.python_version()} | {p: version(p) for p in ("torch", "fastai", "numpy", "pandas")}
-    if measured.get("versions", versions) != versions:
-        sys.exit("the kept bands were measured with other versions: run `make bands` without a filter.")
+    bands = kept("bands", wanted).get("bands", {})
     chosen = {name: score for name, score in runs().items() if not wanted or any(w in name for w in wanted)}
     for name, score in (progress := tqdm(chosen.items())):
         progress.set_description(name)
         draws = [(split, 0) for split in range(10)] if score.func in (means, als, bayes) else SPLITS_AND_SEEDS
         results = [score(name.split("/")[0], split, seed) for split, seed in draws]
         mse, seconds = zip(*results, strict=True)
-        measured["bands"][name] = {
-            "recipe": plain(score),
+        bands[name] = {
+            "settings": plain(score.keywords),
             "mse": [round(value, 5) for value in mse],
             "seconds": round(statistics.mean(seconds), 2),
         }
-        measured |= {"measured": str(date.today()), "versions": versions}
-        OUT.write_text(
-            json.dumps(measured, indent=1, sort_keys=True) + "\n"
-        )  # after each run: a long job may be cut off
+        save(bands)
         tqdm.write(
             f"{name:45} MSE {statistics.mean(mse):.4f} ± {statistics.stdev(mse):.4f}  {statistics.mean(seconds):.1f} s"
         )

@@ -15,24 +15,22 @@ that does nothing else.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from itertools import product
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import pandas as pd
 import torch
 
+from benchmarks.results import kept, write
+from benchmarks.settings import arguments, combinations
 from collabkit import BayesianMF, Ratings, Split, film_features, k_fold, load_movielens, popularity, random_split, rmse
 
-OUT = Path(__file__).parent.parent / "collabkit/results/bayes.json"
 EDITION = "small-2018"
 Settings = dict[str, Any]
 
@@ -71,7 +69,7 @@ def choose() -> dict[str, dict]:
     """For each model: what each fold chose for itself, its RMSE with that, and with the settings in use."""
     found: dict[str, dict] = {}
     for name, (used, grid) in MODELS.items():
-        tried = [used | dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+        tried = [used | one for one in combinations(grid)]
         folds: list[dict[str, Any]] = []
         for seed, fold in enumerate(k_fold(load_movielens(EDITION))):
             inner = random_split(fold.train, valid=0.2, seed=seed)
@@ -104,7 +102,7 @@ PARTS: dict[str, Callable[[], dict]] = {"choose": choose, "reach": reach}
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", message="the chain has not settled")  # the short ones have not, on purpose
-    found = json.loads(OUT.read_text("utf8")) if OUT.exists() else {}
+    found = kept("bayes", sys.argv[1:])
     for part in sys.argv[1:] or PARTS:
         found[part] = PARTS[part]()
-        OUT.write_text(json.dumps({"edition": EDITION} | found, indent=1) + "\n", "utf8")
+        write("bayes", {"edition": EDITION, "defaults": arguments(BayesianMF())} | found)

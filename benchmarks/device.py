@@ -25,8 +25,9 @@ from fastai.tabular.core import TabWeightedDL
 from fastai.torch_core import default_device
 
 from benchmarks.bands import bias, split_of
-from benchmarks.speed import SIZES, fastais, ours, quietly, sweeps_of_size, synthetic, timed
+from benchmarks.speed import SIZES, fastais, quietly, sweeps_of_size, synthetic, timed
 from collabkit import QUICK, RECIPE, BayesianMF, Split, collab_dataloaders, evaluate, random_split, rating_learner
+from collabkit.training.fit import fit_recipe
 
 
 def found() -> dict[str, Any]:
@@ -56,7 +57,7 @@ def bayes(split: Split, device: torch.device, **settings) -> BayesianMF:
 def small_tables(device: torch.device, n_runs: int) -> Iterator[dict[str, Any]]:
     split = split_of(edition(), 0)
     for name, recipe in {"RECIPE": RECIPE, "QUICK": QUICK}.items():
-        learn, seconds = median(n_runs, partial(ours, split, recipe))
+        learn, seconds = median(n_runs, partial(fit_recipe, split, bias, recipe))
         yield {"what": f"fit with {name}", "seconds": seconds, "mse": learn.recorder.values[-1][1]}
     bayes(split, device, n_samples=1, burn_in=0)
     model, (seconds, _) = timed(partial(bayes, split, device))
@@ -77,7 +78,8 @@ def bare_epoch(learn: Learner, bs: int) -> None:
 
 def large_tables(device: torch.device, n_runs: int, n: int) -> Iterator[dict[str, Any]]:
     bs = n * 2**17 // max(SIZES)  # as many batches at any size
-    learn = rating_learner(collab_dataloaders(random_split(synthetic(n, *SIZES[n])), bs=bs), bias(*SIZES[n]))
+    dls = collab_dataloaders(random_split(synthetic(n, *SIZES[n])), bs=bs)
+    learn = rating_learner(dls, bias(*SIZES[n], RECIPE.n_factors))
     learn.model.to(learn.dls.device)  # fastai moves it when a fit begins
     learn.create_opt()
     at = f"at {n:,} ratings"

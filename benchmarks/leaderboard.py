@@ -2,7 +2,7 @@
 
     python -m benchmarks.leaderboard                all rows (needs the 2018 edition in $COLLABKIT_DATA; half an hour)
     python -m benchmarks.leaderboard myfm bayes     rows with one of these in their name or library, the others kept
-    python -m benchmarks.leaderboard --folds 1      a trial: the first fold only
+    python -m benchmarks.leaderboard --folds 1      a trial: the first fold only, and nothing is written
 
 Writes results/leaderboard.json, row by row, so that nothing is lost when a run is cut off. Each library gets an
 environment of its own below .peers. Each fit is a fresh process that knows the training ratings and the pairs to
@@ -23,18 +23,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.metadata import version
-from itertools import islice, product
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.peers import SCALE
+from benchmarks.results import in_order, kept, versions, write
+from benchmarks.settings import arguments, combinations
 from collabkit import ALS, RECIPE, BayesianMF, Ratings, Split, k_fold, load_movielens, random_split, rmse
 
 ROOT = Path(__file__).resolve().parent.parent
-OUT = ROOT / "collabkit/results/leaderboard.json"
 PEERS = ROOT / ".peers"
 EDITIONS = ("small-2018", "small-2016")
 FOLDS = 5
@@ -65,22 +65,15 @@ class Row:
     knows: str = "ids"
 
 
-def settings_of(model) -> dict[str, Any]:
-    """Its arguments, defaults included; not where and how loudly it runs."""
-    return {name: value for name, value in vars(model).items() if name not in ("device", "progress")}
-
-
 ITEMS = {"name": "pearson_baseline", "user_based": False}
-WITH_FEATURES = settings_of(BayesianMF(16, n_samples=200))
+WITH_FEATURES = arguments(BayesianMF(16, n_samples=200))
 WHO, FILMS, ALL = "ids, who rated what", "ids, genres, years", "ids, who rated what, genres, years"
 ROWS = {
     "means of user and film": Row("collabkit", "means"),
     "DotProductBias, course recipe": Row("collabkit", "dot product", RECIPE._asdict()),
-    "ALS": Row("collabkit", "als", settings_of(ALS())),
-    "BayesianMF": Row("collabkit", "bayes", {"features": [], **settings_of(BayesianMF())}),
-    "BayesianMF, who rated": Row(
-        "collabkit", "bayes", {"features": ["who_rated"], **settings_of(BayesianMF())}, {}, WHO
-    ),
+    "ALS": Row("collabkit", "als", arguments(ALS())),
+    "BayesianMF": Row("collabkit", "bayes", {"features": [], **arguments(BayesianMF())}),
+    "BayesianMF, who rated": Row("collabkit", "bayes", {"features": ["who_rated"], **arguments(BayesianMF())}, {}, WHO),
     "BayesianMF, films": Row("collabkit", "bayes", {"features": ["film_features"], **WITH_FEATURES}, knows=FILMS),
     "BayesianMF, films and popularity": Row(
         "collabkit",
@@ -238,11 +231,6 @@ def fit(row: Row, settings: list[dict], split: Split, scratch: Path) -> list[dic
     return [{"rmse": round(score, 5), **took} for score, took in zip(scores, measured, strict=True)]
 
 
-def combinations(grid: dict[str, list]) -> list[dict]:
-    """Every choice of one value a setting; one empty choice for an empty grid."""
-    return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-
-
 # ---------------------------------------------------------------- one run
 
 
@@ -274,9 +262,7 @@ def this_machine() -> dict[str, Any]:
     """Where, with what, and how busy it was before."""
     here = {"cores": os.cpu_count(), "threads": THREADS, "system": f"{platform.system()} {platform.machine()}"}
     here |= {"memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)}
-    packages = ("torch", "fastai", "numpy", "scipy", "pandas")
-    versions = {"python": platform.python_version()} | {name: version(name) for name in packages}
-    return here | {"load_before": round(os.getloadavg()[0], 1), "versions": versions}
+    return here | {"load_before": round(os.getloadavg()[0], 1), "versions": versions()}
 
 
 def chosen(wanted: list[str]) -> dict[str, Row]:
@@ -302,20 +288,21 @@ def progress(entry: dict[str, Any], folds: int) -> str:
 
 def main(wanted: list[str], folds: int) -> None:
     began, rows = time.perf_counter(), chosen(wanted)
-    board = json.loads(OUT.read_text("utf8")) if wanted and OUT.exists() else {"rows": {}, "runs": {}, "peers": {}}
+    board = {"rows": {}, "runs": {}, "peers": {}} | kept("leaderboard", wanted)
     run = datetime.now().strftime("%Y-%m-%d %H:%M")
     board["runs"][run] = this_machine()
-    board["folds"], board["no_stars"] = FOLDS, NO_STARS
 
     def say(text: str) -> None:
         print(f"{time.perf_counter() - began:5.0f} s  {text}", flush=True)
 
     def save() -> None:
-        used = {entry["run"] for table in board["rows"].values() for entry in table.values()}
-        kept = {name: machine for name, machine in board["runs"].items() if name in used or name == run}
-        text = json.dumps(board | {"runs": kept}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-        OUT.with_suffix(".part").write_text(text, "utf8")
-        OUT.with_suffix(".part").replace(OUT)
+        if folds < FOLDS:  # a trial
+            return
+        rows = {edition: in_order(ROWS, board["rows"].get(edition, {})) for edition in EDITIONS}
+        used = {entry["run"] for table in rows.values() for entry in table.values()}
+        runs = {name: machine for name, machine in board["runs"].items() if name in used or name == run}
+        peers = in_order(LIBRARIES, board["peers"])
+        write("leaderboard", {"folds": FOLDS, "no_stars": NO_STARS, "peers": peers, "runs": runs, "rows": rows})
 
     for library in LIBRARIES:
         if not wanted or any(row.library == library for row in rows.values()):
@@ -331,7 +318,7 @@ def main(wanted: list[str], folds: int) -> None:
                     table[name] = entry | {"run": run}
                     say(f"{edition}  {row.library} {name}: {progress(entry, folds)}")
             save()
-    say(f"written to {OUT.relative_to(ROOT)}")
+    say("done")
 
 
 if __name__ == "__main__":

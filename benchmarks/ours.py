@@ -5,6 +5,8 @@ python -m benchmarks.ours job.json
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -33,19 +35,15 @@ def means(fold):
     yield model.predict(fold.valid_user, fold.valid_item)
 
 
-def dot_product_bias(fold, bs: int, epochs: int, lr: float, wd: float, n_factors: int):
+def dot_product_bias(fold, **recipe):
     """The course recipe; seeded, with the device that fastai picks."""
-    import torch
-
-    from collabkit import DotProductBias, Recommender, Split, collab_dataloaders, rating_learner
+    from collabkit import DotProductBias, Recommender, Split
+    from collabkit.recipe import Recipe
+    from collabkit.training.fit import fit_recipe
 
     train, asked = ratings_of(fold)
     yield
-    dls = collab_dataloaders(Split(train, asked), bs=bs, seed=0)
-    torch.manual_seed(0)
-    learn = rating_learner(dls, DotProductBias(train.n_users, train.n_items, n_factors, y_range=(0, 5.5)), wd=wd)
-    with learn.no_bar(), learn.no_logging():
-        learn.fit_one_cycle(epochs, lr)
+    learn = fit_recipe(Split(train, asked), partial(DotProductBias, y_range=(0, 5.5)), Recipe(**recipe))
     yield
     yield Recommender(learn.model, train).predict(fold.valid_user, fold.valid_item)
 

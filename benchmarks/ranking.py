@@ -15,21 +15,17 @@ ImplicitALS has its own, which fit in a quarter of the time. Means of three seed
 from __future__ import annotations
 
 import json
-import platform
 import time
-from collections.abc import Callable
-from datetime import date
 from functools import partial
-from importlib.metadata import version
-from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
+from torch import nn
 
-from benchmarks.bands import Model, bias, net
+from benchmarks.bands import bias, net
+from benchmarks.results import write
+from benchmarks.settings import arguments, combinations, plain
 from collabkit import (
     ALS,
     RECIPE,
@@ -38,61 +34,64 @@ from collabkit import (
     Ratings,
     Recommender,
     Split,
-    collab_dataloaders,
     evaluate,
     evaluate_ranking,
     leave_last_out,
     load_movielens,
-    rating_learner,
     temporal_split,
 )
+from collabkit.recipe import Recipe
+from collabkit.training.fit import Model, fit_recipe
 
-OUT = Path(__file__).parent.parent / "collabkit/results/ranking.json"
 EDITION = "small-2018"
 SEEDS = range(3)
-FOR_LISTS: dict[str, list[dict[str, Any]]] = {
-    "ALS": [
-        {"n_factors": K, "penalty": penalty, "bias_penalty": bias_penalty}
-        for K, penalty, bias_penalty in product((8, 20), (8.0, 14.0, 30.0), (4.0, 14.0, 40.0, 100.0))
-    ],
-    "ImplicitALS": [
-        {"n_factors": K, "penalty": penalty, "alpha": alpha, "at_least": at_least}
-        for K, penalty, alpha, at_least in product((32, 64), (5.0, 10.0, 20.0), (0.5, 1.0, 2.0, 4.0), (None, 4.0))
-    ],
+GRIDS: dict[str, dict[str, tuple]] = {
+    "ALS": {"n_factors": (8, 20), "penalty": (8.0, 14.0, 30.0), "bias_penalty": (4.0, 14.0, 40.0, 100.0)},
+    "ImplicitALS": {
+        "n_factors": (32, 64),
+        "penalty": (5.0, 10.0, 20.0),
+        "alpha": (0.5, 1.0, 2.0, 4.0),
+        "at_least": (None, 4.0),
+    },
 }
 
-Fit = Callable[[Split, int], Any]  # called with (split, seed): what a Recommender takes
+Fit = partial[Any]  # called with (split, seed): what a Recommender takes
 
 
 def popularity(split: Split, seed: int) -> PopularityBaseline:
     return PopularityBaseline().fit(split.train)
 
 
-def recipe(model: Model, split: Split, seed: int) -> torch.nn.Module:
-    """One fit of the course recipe."""
-    dls = collab_dataloaders(split, bs=RECIPE.bs, seed=seed)
-    torch.manual_seed(seed)
-    learn = rating_learner(dls, model(split.train.n_users, split.train.n_items), wd=RECIPE.wd)
-    with learn.no_bar(), learn.no_logging():
-        learn.fit_one_cycle(RECIPE.epochs, RECIPE.lr)
-    return learn.model
+def trained(split: Split, seed: int, model: Model, recipe: Recipe) -> nn.Module:
+    return fit_recipe(split, model, recipe, seed).model
 
 
-def als(settings: dict[str, Any], split: Split, seed: int) -> ALS:
-    return ALS(**settings, seed=seed).fit(split.train)
+def solved(split: Split, seed: int, model: ALS | ImplicitALS) -> ALS | ImplicitALS:
+    return type(model)(**arguments(model) | {"seed": seed}).fit(split.train)
 
 
-def implicit(settings: dict[str, Any], split: Split, seed: int) -> ImplicitALS:
-    return ImplicitALS(**settings, seed=seed).fit(split.train)
+def models(chosen: dict[str, dict]) -> dict[str, tuple[Fit, bool]]:
+    """Every model by name, given what was chosen of each grid; and whether it predicts stars."""
+    return {
+        "popularity": (partial(popularity), False),
+        "DotProductBias": (partial(trained, model=bias, recipe=RECIPE), True),
+        "EmbeddingNet": (partial(trained, model=net, recipe=RECIPE), True),
+        "ALS, for stars": (partial(solved, model=ALS()), True),
+        "ALS, for lists": (partial(solved, model=ALS(**chosen["ALS"])), True),
+        "ImplicitALS": (partial(solved, model=ImplicitALS(**chosen["ImplicitALS"])), False),
+        "ImplicitALS, K = 32": (partial(solved, model=ImplicitALS(at_least=4.0)), False),
+    }
 
 
-def choose(split: Split, name: str, fit) -> dict[str, Any]:
+def choose(split: Split, kind: type[ALS | ImplicitALS]) -> dict[str, Any]:
     """The settings of a grid whose lists score the highest NDCG@10; the best five are printed."""
-    scores = [evaluate_ranking(Recommender(fit(one, split, 0), split.train), split)["ndcg"] for one in FOR_LISTS[name]]
+    name, tried = kind.__name__, combinations(GRIDS[kind.__name__])
+    fits = (kind(**one).fit(split.train) for one in tried)
+    scores = [evaluate_ranking(Recommender(model, split.train), split)["ndcg"] for model in fits]
     best = np.argsort(scores)[::-1]
     for i in best[:5]:
-        print(f"  {name:12} {scores[i]:.4f}  {FOR_LISTS[name][i]}", flush=True)
-    return FOR_LISTS[name][best[0]]
+        print(f"  {name:12} {scores[i]:.4f}  {tried[i]}", flush=True)
+    return tried[best[0]]
 
 
 def measure(fit: Fit, split: Split, seed: int, in_stars: bool) -> dict[str, float]:
@@ -137,28 +136,19 @@ def pairs_in_order(recommender: Recommender, rows: Ratings) -> float:
 def compare(name: str, chooses: Split, reports: Split) -> dict[str, Any]:
     """Print a table of all models, and return it with what was chosen."""
     print(f"\n{name}: chosen on {len(chooses.valid):,} ratings, by NDCG@10")
-    for_lists = choose(chooses, "ALS", als)
-    for_implicit = choose(chooses, "ImplicitALS", implicit)
-    models: dict[str, tuple[Fit, bool]] = {  # and whether it predicts stars
-        "popularity": (popularity, False),
-        "DotProductBias": (partial(recipe, bias), True),
-        "EmbeddingNet": (partial(recipe, net), True),
-        "ALS, for stars": (partial(als, {}), True),
-        "ALS, for lists": (partial(als, for_lists), True),
-        "ImplicitALS": (partial(implicit, for_implicit), False),
-        "ImplicitALS, K = 32": (partial(implicit, {"at_least": 4.0}), False),
-    }
+    chosen = {kind.__name__: choose(chooses, kind) for kind in (ALS, ImplicitALS)}
     table = pd.DataFrame(
         {
             label: pd.DataFrame([measure(fit, reports, seed, stars) for seed in SEEDS]).mean()
-            for label, (fit, stars) in models.items()
+            for label, (fit, stars) in models(chosen).items()
         }
     ).T
     users, cold = (int(table[column].iloc[0]) for column in ("users", "cold_users"))
     print(f"\n{name}: {len(reports.valid):,} ratings held out; {users} users judged, {cold} of them new to the models")
     print(table.drop(columns=["users", "cold_users"]).round(4).to_string(), flush=True)
     rows = json.loads(table.round(5).to_json(orient="index"))  # NaN becomes null
-    return {"held_out": len(reports.valid), "chosen": {"ALS": for_lists, "ImplicitALS": for_implicit}, "models": rows}
+    settings = {label: plain(fit.keywords) for label, (fit, _) in models(chosen).items()}
+    return {"held_out": len(reports.valid), "chosen": chosen, "settings": settings, "models": rows}
 
 
 if __name__ == "__main__":
@@ -169,6 +159,4 @@ if __name__ == "__main__":
         "in time": compare("in time", temporal_split(ratings), temporal_split(ratings, valid=0.1, test=0)),
         "last five": compare("last five", leave_last_out(last_five.train, 5), last_five),
     }
-    versions = {"python": platform.python_version()} | {name: version(name) for name in ("torch", "fastai", "numpy")}
-    head = {"edition": EDITION, "seeds": len(SEEDS), "measured": str(date.today()), "versions": versions}
-    OUT.write_text(json.dumps(head | {"splits": found}, indent=1) + "\n", "utf8")
+    write("ranking", {"edition": EDITION, "seeds": len(SEEDS), "grids": GRIDS, "splits": found})

@@ -14,6 +14,7 @@ from fastai.callback.core import Callback
 
 from benchmarks.bands import bias, dot, dot_sigmoid, fit
 from collabkit import QUICK, RECIPE
+from collabkit.recipe import Recipe
 
 SPLITS = range(5, 8)
 COLUMNS = {  # the decays are tried where chapter 6 turns decay on
@@ -45,9 +46,10 @@ class Averaged(Callback):
                 torch._foreach_copy_(list(self.learn.model.parameters()), self.means)
 
 
-def score(model, **settings) -> tuple[float, float]:
+def score(model, bs: int, lr: float, epochs: int, wd: float, **how) -> tuple[float, float]:
     """Mean validation MSE and mean seconds of one fit."""
-    runs = [fit("small-2018", split, 0, model, **settings) for split in SPLITS]
+    recipe = Recipe(bs, epochs, lr, wd, RECIPE.n_factors)
+    runs = [fit("small-2018", split, 0, model, recipe, **how) for split in SPLITS]
     return mean(mse for mse, _ in runs), mean(seconds for _, seconds in runs)
 
 

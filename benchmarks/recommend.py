@@ -19,6 +19,7 @@ import re
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -45,14 +46,10 @@ GIVEN = (1, 3, 5, 10, 20)
 
 def trained(train: Ratings, seed: int = 0, n_factors: int = RECIPE.n_factors) -> DotProductBias:
     """The course recipe; fastai wants a validation part, which nothing here looks at."""
-    from collabkit import collab_dataloaders, rating_learner  # fastai, which "large" is measured without
+    from collabkit.training.fit import fit_recipe  # fastai, which "large" is measured without
 
-    torch.manual_seed(seed)
-    model = DotProductBias(train.n_users, train.n_items, n_factors, y_range=(0, 5.5))
-    learn = rating_learner(collab_dataloaders(Split(train, train.take(slice(100))), seed=seed), model)
-    with learn.no_bar(), learn.no_logging():
-        learn.fit_one_cycle(RECIPE.epochs)
-    return model
+    split, model = Split(train, train.take(slice(100))), partial(DotProductBias, y_range=(0, 5.5))
+    return fit_recipe(split, model, RECIPE._replace(n_factors=n_factors), seed).model
 
 
 def resident(what: str) -> float:

@@ -9,22 +9,20 @@ own model. Where a notebook does not say what it did, the choice made here is na
 
 from __future__ import annotations
 
-import json
-import platform
 import sys
 from collections.abc import Callable
-from datetime import date
 from functools import partial
-from importlib.metadata import version
 from itertools import combinations
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from benchmarks.bands import BATCH64, bias, fit_published_net, split_of
+from benchmarks.bands import BATCH64, PUBLISHED_NET, bias, split_of, uniform
+from benchmarks.results import in_order, kept, write
+from benchmarks.settings import plain
 from collabkit import (
     RECIPE,
     MeanBaseline,
@@ -38,14 +36,13 @@ from collabkit import (
 )
 from collabkit.interpret import table
 from collabkit.models import DotProduct, DotProductBias, EmbeddingNet
+from collabkit.recipe import Recipe
+from collabkit.training.fit import Model, fit_recipe
 from collabkit.training.optimizer import GroupedDecay
 
-OUT = Path(__file__).parent.parent / "collabkit/results/reproductions.json"
 COMPARED_ON = ("small-2016", 0)  # edition and split of the table that holds all notebooks against one model
 
 # ---------------------------------------------------------------- A: two factors on what means leave over
-
-A_EPOCHS = (1, 2, 3, 25, 45)  # those of which the notebook's loss is known
 
 
 def left_by_means(train: Ratings) -> np.ndarray:
@@ -99,18 +96,19 @@ def two_factors(train: Ratings, near: float | None, starts: int, epochs: int, lr
     return before.cpu().numpy(), torch.stack(printed), P.detach(), Q.detach()
 
 
-def notebook_a(starts: int = 5) -> dict:
+def notebook_a(starts: int = 5, epochs: tuple[int, ...] = (1, 2, 3, 25, 45)) -> dict:
+    """``epochs``: those of which the notebook's loss is known."""
     ratings = load_movielens("small-2018")
     # The loss falls by 0.086 an epoch in the first three; so before the first, it was about as much above 4.242.
-    before, loss, *_ = two_factors(ratings, near=4.242 + 0.086, starts=starts, epochs=max(A_EPOCHS))
-    at_epochs = loss[[epoch - 1 for epoch in A_EPOCHS]].T.tolist()
+    before, loss, *_ = two_factors(ratings, near=4.242 + 0.086, starts=starts, epochs=max(epochs))
+    at_epochs = loss[[epoch - 1 for epoch in epochs]].T.tolist()
     parts = split_of(*COMPARED_ON)
     valid = parts.valid
-    _, _, P, Q = two_factors(parts.train, near=None, starts=starts, epochs=max(A_EPOCHS))
+    _, _, P, Q = two_factors(parts.train, near=None, starts=starts, epochs=max(epochs))
     means = MeanBaseline().fit(parts.train).predict(valid.frame["user"], valid.frame["item"])
     dot = (P[valid.user.astype("int64")] * Q[valid.item.astype("int64")]).sum(dim=2).cpu().numpy()  # (n, starts)
     return {
-        "epochs": list(A_EPOCHS),
+        "epochs": list(epochs),
         "loss": rounded(at_epochs[:starts]),
         "loss_from_a_start_like_theirs": rounded(at_epochs[starts:]),
         "before_training": rounded(np.sort(before).tolist(), 3),
@@ -123,17 +121,15 @@ def notebook_a(starts: int = 5) -> dict:
 
 # ---------------------------------------------------------------- B: which films have the extreme biases
 
+WITH_DECAY = BATCH64._replace(wd=0.1)
 
-def notebook_b() -> dict:
+
+def notebook_b(recipe: Recipe = WITH_DECAY, starts: int = 2) -> dict:
     """The step with decay, drawn with replacement as published; keyed by id, where the notebook merged by title."""
     found: dict[str, list] = {"lowest": [], "highest": []}
-    for seed in range(2):
+    for seed in range(starts):
         parts = split_of("small-2018", seed)
-        dls = collab_dataloaders(parts, bs=BATCH64["bs"], seed=seed, replacement=True)
-        torch.manual_seed(seed)
-        learn = rating_learner(dls, bias(parts.train.n_users, parts.train.n_items), wd=0.1, decay_biases=True)
-        with learn.no_bar(), learn.no_logging():
-            learn.fit_one_cycle(BATCH64["epochs"], BATCH64["lr"])
+        learn = fit_recipe(parts, bias, recipe, seed, replacement=True, decay_biases=True)
         labels = item_biases(learn.model, parts.train)["label"].tolist()
         found["lowest"].append(labels[:10])
         found["highest"].append(labels[:-11:-1])
@@ -144,27 +140,21 @@ def notebook_b() -> dict:
 
 # ---------------------------------------------------------------- C: an L2 penalty, biases, and PCA the long way round
 
-C_DOT = [(1, 1e-3), (3, 1e-2), (6, 1e-3)]  # (epochs, rate); the notebook gives these rates, the epochs are ours
-C_BIAS = [(1, 1e-3), (6, 1e-2), (10, 1e-3), (5, 1e-3)]  # the epochs are the notebook's
-C_NET = [(8, 1e-3)]  # both ours
+Stages = tuple[tuple[int, float], ...]  # (epochs, rate) of each
+C_DOT = ((1, 1e-3), (3, 1e-2), (6, 1e-3))  # the notebook gives these rates, the epochs are ours
+C_BIAS = ((1, 1e-3), (6, 1e-2), (10, 1e-3), (5, 1e-3))  # the epochs are the notebook's
+C_NET = ((8, 1e-3),)  # both ours
+C_SIZES = partial(EmbeddingNet, layers=(70,), embedding_dropout=0.3, dropout=0.75)
 
 
-def uniform(model: nn.Module, lo: float, hi: float) -> nn.Module:
-    """Draw all embedding tables afresh, uniform in (lo, hi)."""
-    for part in model.modules():
-        if isinstance(part, nn.Embedding):
-            nn.init.uniform_(part.weight, lo, hi)
-    return model
-
-
-def by_steps(model: nn.Module, parts, steps: list[tuple[int, float]], l2: float, seed: int) -> list:
-    """Plain Adam in batches of 64, one rate after another. Returns the validation RMSE after each epoch.
+def by_steps(model: nn.Module, parts, steps: Stages, l2: float, seed: int, bs: int = 64) -> list:
+    """Plain Adam, one rate after another. Returns the validation RMSE after each epoch.
 
     A penalty of l2 · Σ w² on factors and weights, not on biases, adds 2 · l2 · w to their gradient. That is what
     PyTorch's Adam does for a decay of 2 · l2.
     """
     adam = partial(GroupedDecay, opt=partial(torch.optim.Adam, fused=True), decays=(True, False))
-    learn = rating_learner(collab_dataloaders(parts, bs=64, seed=seed), model, wd=2 * l2, opt_func=adam)
+    learn = rating_learner(collab_dataloaders(parts, bs=bs, seed=seed), model, wd=2 * l2, opt_func=adam)
     scores = []
     with learn.no_bar(), learn.no_logging():
         for epochs, lr in steps:
@@ -198,30 +188,38 @@ def correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.abs(np.corrcoef(a.T, b.T)[: a.shape[1], a.shape[1] :])
 
 
-def notebook_c(seeds: int = 3) -> dict:
+def notebook_c(
+    seeds: int = 3,
+    dot: Stages = C_DOT,
+    bias: Stages = C_BIAS,
+    net: Stages = C_NET,
+    sizes_of_net: Model = C_SIZES,
+    penalty: float = 1e-4,
+    start: float = 0.05,
+) -> dict:
     parts = split_of(*COMPARED_ON)
     train = parts.train
-    sizes, K = (train.n_users, train.n_items), RECIPE.n_factors
+    sizes = (train.n_users, train.n_items, RECIPE.n_factors)
     ratings = load_movielens("small-2016")
     user, film = codes_by_appearance(ratings.user)[3], codes_by_appearance(ratings.item)[6]
     top = most_rated(train, 2000)
     found: dict[str, list] = {"dot": [], "bias": [], "bias_without_penalty": [], "net": [], "predicted": []}
     ways = []
     for seed in range(seeds):
-        for name, l2 in (("bias_without_penalty", 0.0), ("bias", 1e-4)):
+        for name, l2 in (("bias_without_penalty", 0.0), ("bias", penalty)):
             torch.manual_seed(seed)
-            model = uniform(DotProductBias(*sizes, K), -0.05, 0.05)
-            found[name].append(rounded(by_steps(model, parts, C_BIAS, l2, seed)))
+            model = uniform(DotProductBias(*sizes), -start, start)
+            found[name].append(rounded(by_steps(model, parts, bias, l2, seed)))
         with torch.no_grad():
             found["predicted"].append(rounded(model(torch.tensor([[user, film]])).item()))
         factors = table(model, "item_factors")[top]  # (2000, K)
         ways.append((long_way_round(factors), short_way(factors)))
         torch.manual_seed(seed)
-        dot = DotProduct(*sizes, K)
-        found["dot"].append(rounded(by_steps(uniform(dot, -0.05, 0.05), parts, C_DOT, 1e-4, seed)))
+        product = uniform(DotProduct(*sizes), -start, start)
+        found["dot"].append(rounded(by_steps(product, parts, dot, penalty, seed)))
         torch.manual_seed(seed)
-        net = EmbeddingNet(*sizes, K, layers=(70,), embedding_dropout=0.3, dropout=0.75)
-        found["net"].append(rounded(by_steps(uniform(net, -0.05, 0.05), parts, C_NET, 0, seed)))
+        layers = uniform(sizes_of_net(*sizes), -start, start)
+        found["net"].append(rounded(by_steps(layers, parts, net, 0, seed)))
     rated = (ratings.user == user) & (ratings.item == film)
     trained = (train.user == user) & (train.item == film)
     components = []
@@ -266,14 +264,14 @@ def objective(X: Tensor, W: Tensor, b: Tensor, Y: Tensor, R: Tensor, lam: float 
     return misses.square().sum() / 2 + lam / 2 * (X.square().sum() + W.square().sum())
 
 
-def full_batch(ratings: Ratings, seed: int, steps: int = 400, n_factors: int = 100):
+def full_batch(ratings: Ratings, seed: int, steps: int = 400, n_factors: int = 100, lr: float = 0.1):
     """Notebook D. Returns the objective every 40 steps, the film means ``(I, 1)`` and the scores ``(I, U)``."""
     Y, R = dense(ratings)
     mean = Y.mean(dim=1, keepdim=True)  # over all users: an unrated cell counts as zero stars
     generator = torch.Generator().manual_seed(seed)
     sizes = [(ratings.n_items, n_factors), (ratings.n_users, n_factors), (1, ratings.n_users)]
     X, W, b = (torch.randn(size, generator=generator).requires_grad_() for size in sizes)
-    adam = torch.optim.Adam([X, W, b], lr=0.1, eps=1e-7)
+    adam = torch.optim.Adam([X, W, b], lr=lr, eps=1e-7)
     printed = []
     for step in tqdm(range(steps), desc="D", leave=False):
         J = objective(X, W, b, Y - mean, R)
@@ -326,11 +324,13 @@ def notebook_d(starts: int = 5, held_out: int = 2) -> dict:
 
 # ---------------------------------------------------------------- E: its first five epochs
 
+FIRST_EPOCHS = PUBLISHED_NET.keywords["recipe"]._replace(epochs=5)
 
-def notebook_e() -> dict:
+
+def notebook_e(recipe: Recipe = FIRST_EPOCHS, splits: int = 2) -> dict:
     """The rate is constant, so the first five epochs are those of the whole run, which `make bands` measures."""
-    recipe = {"epochs": 5, "lr": 1e-3, "wd": 2e-5, "bs": 64}
-    return {"mse_after_5": rounded([fit_published_net("small-2016", split, 0, **recipe)[0] for split in range(2)])}
+    runs = [PUBLISHED_NET("small-2016", split, 0, recipe=recipe) for split in range(splits)]
+    return {"mse_after_5": rounded([mse for mse, _ in runs])}
 
 
 def rounded(value, digits: int = 5):
@@ -338,25 +338,26 @@ def rounded(value, digits: int = 5):
     return [rounded(v, digits) for v in value] if isinstance(value, list) else round(float(value), digits)
 
 
-NOTEBOOKS: dict[str, Callable[[], dict]] = {
-    "D": notebook_d,
-    "C": notebook_c,
-    "A": notebook_a,
-    "E": notebook_e,
-    "B": notebook_b,
+# What runs each of them; and what else it calls whose defaults are among its settings.
+NOTEBOOKS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "A": (notebook_a, two_factors),
+    "B": (notebook_b,),
+    "C": (notebook_c, by_steps),
+    "D": (notebook_d, full_batch, objective),
+    "E": (notebook_e,),
 }
 
 
+def settings(name: str) -> dict[str, Any]:
+    """Of a notebook, for the file."""
+    return {function: value for one in NOTEBOOKS[name] for function, value in plain(one).items()}
+
+
 def main(wanted: list[str]) -> None:
-    found = json.loads(OUT.read_text("utf8")) if OUT.exists() else {}
-    for name, run in NOTEBOOKS.items():
-        if wanted and name not in wanted:
-            continue
-        found[name] = run()
-        found["measured"] = str(date.today())
-        found["versions"] = {"python": platform.python_version()}
-        found["versions"] |= {package: version(package) for package in ("torch", "fastai", "numpy", "scikit-learn")}
-        OUT.write_text(json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf8")
+    found = kept("reproductions", wanted)
+    for name in wanted or NOTEBOOKS:
+        found[name] = {"settings": settings(name), **NOTEBOOKS[name][0]()}
+        write("reproductions", in_order(NOTEBOOKS, found))
         print(name, "done", flush=True)
 
 

@@ -9,17 +9,15 @@ and items without training ratings included.
 
 from __future__ import annotations
 
-import json
-import platform
 import sys
-from datetime import date
-from importlib.metadata import version
-from pathlib import Path
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
+from benchmarks.results import kept, write
+from benchmarks.settings import plain
 from collabkit import (
     ALS,
     RECIPE,
@@ -28,18 +26,16 @@ from collabkit import (
     MeanBaseline,
     Ratings,
     Split,
-    collab_dataloaders,
     load_movielens,
     random_split,
-    rating_learner,
     rmse,
 )
+from collabkit.training.fit import fit_recipe
 
-OUT = Path(__file__).parent.parent / "collabkit/results/small_tables.json"
 SIZES = (500, 2_000, 5_000, 10_000, 30_000, 100_000)
 SEEDS = range(5)
 DAMPING = 4  # as in exercise 1.3
-RANGE = (0, 5.5)
+MODEL = partial(DotProductBias, y_range=(0, 5.5))
 
 
 def movielens(n: int, seed: int) -> Ratings:
@@ -71,16 +67,12 @@ def only_noise(n: int, seed: int) -> Ratings:
 
 
 TABLES = {table.__name__: table for table in (movielens, whole_users, three_to_five, only_noise)}
+MEASURED = ("movielens", "whole_users")  # on made-up ratings only the tests look
 
 
 def recipe(split: Split, seed: int) -> float:
     """Validation RMSE of the course recipe, as somebody with a table of their own would call it."""
-    torch.manual_seed(seed)
-    model = DotProductBias(split.train.n_users, split.train.n_items, RECIPE.n_factors, RANGE)
-    learn = rating_learner(collab_dataloaders(split, seed=seed), model)
-    with learn.no_bar(), learn.no_logging():
-        learn.fit_one_cycle(RECIPE.epochs)
-    return learn.recorder.values[-1][2]
+    return fit_recipe(split, MODEL, seed=seed).recorder.values[-1][2]
 
 
 def predictor(model, split: Split) -> float:
@@ -88,30 +80,38 @@ def predictor(model, split: Split) -> float:
     return rmse(split.valid.rating, model.fit(split.train).predict(asked["user"], asked["item"]))
 
 
-def scores(split: Split, seed: int) -> dict[str, float]:
-    """Validation RMSE in stars of each model."""
+def predictors(seed: int) -> dict[str, Any]:
+    """What stands beside the recipe."""
     return {
-        "global mean": predictor(MeanBaseline(()), split),
-        "damped means": predictor(MeanBaseline(damping=DAMPING), split),
-        "RECIPE": recipe(split, seed),
-        "ALS": predictor(ALS(seed=seed), split),
-        "BayesianMF": predictor(BayesianMF(seed=seed), split),
+        "global mean": MeanBaseline(()),
+        "damped means": MeanBaseline(damping=DAMPING),
+        "ALS": ALS(seed=seed),
+        "BayesianMF": BayesianMF(seed=seed),
     }
 
 
+def settings() -> dict[str, Any]:
+    """Of all that is measured, for the file."""
+    return {"sizes": SIZES, "RECIPE": {"model": plain(MODEL), **RECIPE._asdict()}, **plain(predictors(seed=0))}
+
+
+def scores(split: Split, seed: int) -> dict[str, float]:
+    """Validation RMSE in stars of each model."""
+    others = {name: predictor(model, split) for name, model in predictors(seed).items()}
+    return {"RECIPE": recipe(split, seed)} | others
+
+
 def main(wanted: list[str]) -> None:
-    result = json.loads(OUT.read_text()) if wanted and OUT.exists() else {"tables": {}}
-    for name in wanted or ["movielens", "whole_users"]:
-        by_size = result["tables"][name] = {}
+    tables = kept("small_tables", wanted).get("tables", {})
+    for name in wanted or MEASURED:
+        by_size = tables[name] = {}
         for n in SIZES:
             runs = [scores(random_split(TABLES[name](n, seed), seed=seed), seed) for seed in SEEDS]
             by_size[str(n)] = {model: [round(float(run[model]), 4) for run in runs] for model in runs[0]}
             print(
                 f"{name} {n:7,} ", {model: f"{np.mean(run):.4f}" for model, run in by_size[str(n)].items()}, flush=True
             )
-    versions = {"python": platform.python_version()} | {p: version(p) for p in ("torch", "fastai", "numpy", "pandas")}
-    result |= {"measured": str(date.today()), "versions": versions, "recipe": RECIPE._asdict()}
-    OUT.write_text(json.dumps(result, indent=1) + "\n")
+        write("small_tables", {"settings": settings(), "tables": tables})
 
 
 if __name__ == "__main__":

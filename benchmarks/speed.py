@@ -5,9 +5,10 @@
     python -m benchmarks.speed scale               an epoch from 0.1 to 25 million ratings: seconds and memory
     python -m benchmarks.speed sweeps              the same for a sweep of BayesianMF
     python -m benchmarks.speed floor               where the seconds of a step go
-    … --json FILE                                  write what was measured, with versions
+    … --sizes 100000 1000000                       a trial with tables of these sizes only: nothing is written
 
-Seconds are those of the clock; beside them stand the processor's own, which a busy machine disturbs less.
+Writes results/speed.json; parts that are not named are kept. Seconds are those of the clock; beside them stand the
+processor's own, which a busy machine disturbs less.
 """
 
 from __future__ import annotations
@@ -15,16 +16,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,13 +37,16 @@ from fastai.tabular.core import Categorify, TabDataLoader, TabWeightedDL
 from fastai.torch_core import default_device
 from torch import Tensor
 
-from benchmarks.bands import bias, split_of
+from benchmarks.bands import BATCH64, bias, split_of
 from benchmarks.peers import peak_mb
+from benchmarks.results import in_order, kept, write
+from benchmarks.settings import plain
 from collabkit import QUICK, RECIPE, BayesianMF, Ratings, Split, collab_dataloaders, random_split, rating_learner
 from collabkit.ratings import Vocabulary
-from collabkit.recipe import Recipe
+from collabkit.training.fit import fit_recipe
 
 SPLITS = range(3)
+FASTAIS = BATCH64._replace(wd=0.1)  # as published
 SIZES = {  # training and validation ratings together: users, items, as in the editions of MovieLens
     100_000: (610, 9_724),
     1_000_000: (6_040, 3_706),
@@ -53,6 +54,7 @@ SIZES = {  # training and validation ratings together: users, items, as in the e
     25_000_000: (162_541, 59_047),
 }
 STEPS = 160  # batches an epoch at any size, as the recipe has them on a small table: full tables are updated in each
+FACTORS = (8, 16)  # of BayesianMF
 Clocks = tuple[float, float]  # seconds of the clock, seconds of the processor
 
 
@@ -80,13 +82,6 @@ def quietly(learn: Learner, epochs: int, lr: float) -> Learner:
 # ---------------------------------------------------------------- ours against fastai's own
 
 
-def ours(split: Split, recipe: Recipe = RECIPE) -> Learner:
-    torch.manual_seed(0)
-    dls = collab_dataloaders(split, bs=recipe.bs)
-    learn = rating_learner(dls, bias(split.train.n_users, split.train.n_items), wd=recipe.wd)
-    return quietly(learn, recipe.epochs, recipe.lr)
-
-
 def fastais(split: Split, loader: type) -> Learner:
     """fastai's loaders, learner and Adam with the published settings, on the same rows and the same model."""
     frame = pd.concat([split.train.frame, split.valid.frame], ignore_index=True)[["user", "item", "rating"]]
@@ -96,21 +91,24 @@ def fastais(split: Split, loader: type) -> Learner:
     )
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002  fastai draws its rows from NumPy's global generator
-    dls = table.dataloaders(bs=64, device=default_device(), dl_type=loader)
-    model = bias(len(dls.classes["user"]), len(dls.classes["item"]))
-    return quietly(Learner(dls, model, loss_func=MSELossFlat(), wd=0.1), 5, 5e-3)
+    dls = table.dataloaders(bs=FASTAIS.bs, device=default_device(), dl_type=loader)
+    model = bias(len(dls.classes["user"]), len(dls.classes["item"]), FASTAIS.n_factors)
+    return quietly(Learner(dls, model, loss_func=MSELossFlat(), wd=FASTAIS.wd), FASTAIS.epochs, FASTAIS.lr)
 
 
 def against_fastai() -> list[dict]:
     """One row a split: validation MSE and seconds of each, from the split to the fitted model; runs are interleaved."""
-    mine: dict[str, Callable[[Split], Learner]] = {"RECIPE": ours, "QUICK": partial(ours, recipe=QUICK)}
+    mine: dict[str, Callable[[Split], Learner]] = {
+        "RECIPE": partial(fit_recipe, model=bias, recipe=RECIPE),
+        "QUICK": partial(fit_recipe, model=bias, recipe=QUICK),
+    }
     theirs: dict[str, Callable[[Split], Learner]] = {
         "fastai": partial(fastais, loader=TabWeightedDL),  # its default: rows drawn with replacement
         "fastai, permuted": partial(fastais, loader=TabDataLoader),
     }
     rows = []
     print("the first fit of a process, RECIPE:", end=" ")
-    _, (clock, _) = timed(lambda: ours(split_of("small-2018", 0)))
+    _, (clock, _) = timed(lambda: fit_recipe(split_of("small-2018", 0), bias))
     print(f"{clock:.2f} s")
     for seed in SPLITS:
         split = split_of("small-2018", seed)
@@ -151,10 +149,8 @@ def one_size(n: int, bs: int) -> dict:
     split = random_split(synthetic(n, *SIZES[n]))
     table_mb = peak_mb()
     dls, (loaders, _) = timed(lambda: collab_dataloaders(split, bs=bs))
-    learn = rating_learner(dls, bias(*SIZES[n]))
-    with learn.no_bar(), learn.no_logging():
-        runs = [timed(lambda: learn.fit_one_cycle(1, RECIPE.lr))[1] for _ in range(2)]
-    clock, processor = min(runs)
+    learn = rating_learner(dls, bias(*SIZES[n], RECIPE.n_factors))
+    clock, processor = min(timed(lambda: quietly(learn, 1, RECIPE.lr))[1] for _ in range(2))
     return {
         "ratings": n,
         "bs": bs,
@@ -195,7 +191,7 @@ def in_a_process(what: str, *numbers: int) -> dict:
 
 def sweeps(sizes: list[int]) -> list[dict]:
     rows = []
-    for n, n_factors in product(sizes, (8, 16)):
+    for n, n_factors in product(sizes, FACTORS):
         row = in_a_process("--sweeps-of-size", n, n_factors)
         rows.append(row)
         print(
@@ -206,11 +202,16 @@ def sweeps(sizes: list[int]) -> list[dict]:
     return rows
 
 
+def batch_sizes(n: int) -> list[int]:
+    """Around the one that gives the recipe's number of steps."""
+    at_recipe = 2 ** round(np.log2(0.8 * n / STEPS))
+    return [at_recipe // 2, at_recipe, 2 * at_recipe]
+
+
 def scale(sizes: list[int]) -> list[dict]:
     rows = []
     for n in sizes:
-        at_recipe = 2 ** round(np.log2(0.8 * n / STEPS))
-        for bs in sorted({at_recipe // 2, at_recipe, 2 * at_recipe}):
+        for bs in batch_sizes(n):
             row = in_a_process("--one-size", n, bs)
             rows.append(row)
             print(
@@ -240,7 +241,7 @@ def floor() -> dict:
     torch.set_num_threads(1)  # then the processor's time is that of the clock
     split = split_of("small-2018", 0)
     torch.manual_seed(0)
-    learn = rating_learner(collab_dataloaders(split), bias(split.train.n_users, split.train.n_items))
+    learn = rating_learner(collab_dataloaders(split), bias(split.train.n_users, split.train.n_items, RECIPE.n_factors))
     model, data = learn.model, learn.dls.train.dataset
     learn.create_opt()
     learn.opt.set_hypers(lr=1e-5)
@@ -268,7 +269,7 @@ def floor() -> dict:
     parts["backward"] = microseconds(forward_backward) - parts["forward"]
     parts["step in plain PyTorch"] = parts["batch"] + microseconds(step)
     parts["optimizer"] = parts["step in plain PyTorch"] - sum(parts[name] for name in ("batch", "forward", "backward"))
-    learn = rating_learner(collab_dataloaders(split), bias(split.train.n_users, split.train.n_items))
+    learn = rating_learner(collab_dataloaders(split), bias(split.train.n_users, split.train.n_items, RECIPE.n_factors))
     quietly(learn, 1, RECIPE.lr)
     steps = len(learn.dls.train) * RECIPE.epochs
     fits = [timed(lambda: quietly(learn, RECIPE.epochs, RECIPE.lr))[1] for _ in range(5)]
@@ -283,11 +284,15 @@ def floor() -> dict:
     return {"microseconds": parts, "bytes": bytes_, "bandwidth_gb": bandwidth / 1e3}
 
 
+def settings() -> dict[str, Any]:
+    """Of all that is measured, for the file."""
+    return plain({"model": bias, "RECIPE": RECIPE, "QUICK": QUICK, "fastai": FASTAIS, "splits": SPLITS})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="part", help="peers, scale, sweeps, floor; all of them by default")
-    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), choices=list(SIZES))
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--sizes", nargs="+", type=int, choices=list(SIZES), help="a trial: nothing is written")
     for name in ("--one-size", "--sweeps-of-size"):
         parser.add_argument(name, nargs=2, type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -296,24 +301,19 @@ def main() -> None:
         return
     work: dict[str, Callable[[], Any]] = {
         "peers": against_fastai,
-        "scale": lambda: scale(args.sizes),
-        "sweeps": lambda: sweeps(args.sizes),
+        "scale": lambda: scale(args.sizes or list(SIZES)),
+        "sweeps": lambda: sweeps(args.sizes or list(SIZES)),
         "floor": floor,
     }
     if unknown := set(args.parts) - set(work):
         parser.error(f"unknown part {sorted(unknown)[0]!r}: choose from {', '.join(work)}")
-    measured: dict[str, Any] = {
-        "versions": {"python": platform.python_version()}
-        | {p: version(p) for p in ("torch", "fastai", "numpy", "pandas")},
-        "recipe": RECIPE._asdict(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-    }
+    here = {"cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    measured = {} if args.sizes else kept("speed", args.parts)
     for part in args.parts or work:
         print(f"\n{part}")
         measured[part] = work[part]()
-        if args.json:  # after each part: a long job may be cut off
-            args.json.write_text(json.dumps(measured, indent=1) + "\n")
+        if not args.sizes:
+            write("speed", {"settings": settings()} | here | in_order(work, measured))
 
 
 if __name__ == "__main__":

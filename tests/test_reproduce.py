@@ -180,5 +180,5 @@ def test_every_curve_is_whole():
     }
     for name, stage in stages.items():
         assert {len(curve) for curve in FOUND["C"][name]} == {sum(epochs for epochs, _ in stage)}
-    assert {len(loss) for loss in FOUND["A"]["loss"]} == {len(reproduce.A_EPOCHS)}
+    assert {len(loss) for loss in FOUND["A"]["loss"]} == {len(FOUND["A"]["epochs"])}
     assert len(FOUND["A"]["before_training"]) == 1000

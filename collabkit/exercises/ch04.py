@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,14 +12,13 @@ import torch
 from fastai.callback.core import Callback
 
 from collabkit.exercises import NotTried, check
-from collabkit.learner import rating_learner
-from collabkit.loaders import collab_dataloaders
 from collabkit.metrics import rmse
 from collabkit.models import DotProductBias
 from collabkit.movielens import load_movielens
 from collabkit.ratings import Ratings
 from collabkit.recipe import RECIPE
 from collabkit.splits import random_split
+from collabkit.training.fit import fit_recipe
 
 
 @check("4.1", praise="Taste and a loved film pull up, the strict user pulls down.")
@@ -232,11 +231,6 @@ class _Keep(Callback):
 def _epochs() -> SimpleNamespace:
     """One run of the chapter's model on a split of its own: predictions ``(epochs, n)`` and stars ``(n,)``."""
     split, keep = random_split(load_movielens(), seed=104), _Keep()
-    with torch.random.fork_rng():  # a check must not change the random numbers of the next cell
-        torch.manual_seed(0)
-        model = DotProductBias(split.train.n_users, split.train.n_items, RECIPE.n_factors, (0, 5.5))
-    learn = rating_learner(collab_dataloaders(split), model, wd=0, cbs=keep)
-    with learn.no_bar(), learn.no_logging():
-        learn.fit_one_cycle(RECIPE.epochs)
+    fit_recipe(split, partial(DotProductBias, y_range=(0, 5.5)), RECIPE._replace(wd=0.0), cbs=keep)
     some = slice(5000)  # enough rows to measure on, and four times as fast
     return SimpleNamespace(actual=split.valid.rating[some], predictions=np.array(keep.predictions)[:, some])

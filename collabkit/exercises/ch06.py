@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from collabkit.exercises import check, hint_for, is_number, mistaken_error
-from collabkit.learner import rating_learner
-from collabkit.loaders import collab_dataloaders
 from collabkit.models import DotProductBias
 from collabkit.movielens import load_movielens
 from collabkit.recipe import RECIPE
 from collabkit.splits import random_split
+from collabkit.training.fit import fit_recipe
 
 N_FACTORS = 20
 GOOD = 0.4  # a decay at the bottom of the valley of 20 factors
@@ -212,11 +211,6 @@ def _measure_hint(wd: float, score: float) -> str | None:
 @cache
 def _train(wd: float) -> tuple[float, float]:
     """Training and validation MSE of one fit of the course recipe with this decay."""
-    ratings = load_movielens()
-    with torch.random.fork_rng():  # a check leaves the student's random numbers alone
-        torch.manual_seed(0)
-        model = DotProductBias(ratings.n_users, ratings.n_items, N_FACTORS, y_range=(0, 5.5))
-        learn = rating_learner(collab_dataloaders(random_split(ratings, seed=0)), model, wd=wd)
-        with learn.no_bar(), learn.no_logging():
-            learn.fit_one_cycle(RECIPE.epochs)
+    recipe = RECIPE._replace(wd=wd, n_factors=N_FACTORS)
+    learn = fit_recipe(random_split(load_movielens(), seed=0), partial(DotProductBias, y_range=(0, 5.5)), recipe)
     return tuple(learn.recorder.values[-1][:2])

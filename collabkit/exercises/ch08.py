@@ -8,13 +8,11 @@ import torch
 from torch import nn
 
 from collabkit.exercises import NotTried, check
-from collabkit.learner import rating_learner
-from collabkit.loaders import collab_dataloaders
 from collabkit.models import sigmoid_range
 from collabkit.movielens import load_movielens
-from collabkit.recipe import RECIPE
 from collabkit.results.bands import band
 from collabkit.splits import random_split
+from collabkit.training.fit import fit_recipe
 
 
 @check("8.1", praise="Nearly all of them are in the tables, as usual.")
@@ -166,12 +164,7 @@ def _shape_hint(model: nn.Module) -> str | None:
 
 def _train(build) -> float:
     """Validation RMSE of one fit by the course recipe, on the split and from the seed of the chapter."""
-    ratings = load_movielens()
-    torch.manual_seed(0)
-    model = build(ratings.n_users, ratings.n_items, RECIPE.n_factors, (0, 5.5))
-    learn = rating_learner(collab_dataloaders(random_split(ratings, seed=0)), model)
-    with learn.no_bar(), learn.no_logging():
-        learn.fit_one_cycle(RECIPE.epochs)
+    learn = fit_recipe(random_split(load_movielens(), seed=0), lambda *sizes: build(*sizes, (0, 5.5)))
     return learn.recorder.values[-1][2]
 
 

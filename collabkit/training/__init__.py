@@ -1,1 +1,1 @@
-"""Parts of the learner: its optimizer, its losses, and where a model starts."""
+"""Training: the parts of the learner, where a model starts, and a recipe fitted in one call."""
