@@ -132,7 +132,6 @@ def test_every_setting_of_a_grid_is_tried_and_the_best_one_used(split, tmp_path,
     assert [one["settings"]["a"] for one in entry["tuning"]["tried"]] == [1, 2, 3]
     assert entry["settings"] == {"a": 2, "b": 0}
     assert entry["rmse"] == [0, 0]
-    assert leaderboard.combinations({}) == [{}]
 
 
 def test_what_fails_is_named_and_does_not_stop_the_others(split, tmp_path):

@@ -1,14 +1,13 @@
 """The recipe on tables of few ratings: as good as damped means, on ratings of people and on made-up ones."""
 
-import json
-
 import numpy as np
 import pytest
 
 from benchmarks import small_tables
 from collabkit import MeanBaseline, random_split
+from collabkit.results import load
 
-STORED = json.loads(small_tables.OUT.read_text())
+STORED = load("small_tables")
 
 
 def difference(recipe, damped) -> tuple[float, float]:

@@ -21,7 +21,7 @@ movielens splits recipe features
 metrics models plots
 training.optimizer training.losses training.start
 blocks gibbs
-loaders learner baselines als bayes
+loaders learner training.fit baselines als bayes
 implicit_als interpret maps evaluation
 saving.atomic saving.packing saving.packing_models saving.cards saving.storage
 recommend.topk recommend.catalogue recommend.fold_in recommend.newcomer recommend.recommender recommend.rate_page

@@ -1,0 +1,144 @@
+"""What was measured is what the benchmarks would measure now: settings are compared, and nothing is fitted.
+
+Red: a figure whose settings have changed since, one that no benchmark measures any more, and one that is missing.
+"""
+
+from copy import deepcopy
+from functools import partial
+from itertools import product
+
+import pytest
+
+from benchmarks import bands, bayes, leaderboard, ranking, reproduce, small_tables, speed
+from benchmarks.settings import arguments, combinations, plain
+from collabkit import ALS, RECIPE, BayesianMF, DotProduct, MeanBaseline, film_features
+from collabkit.recipe import Recipe
+from collabkit.results import load, names
+
+# ---- how settings are said ----
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ((0, 5.5), [0, 5.5]),
+        (Recipe(8, 2, 0.5, 0.0, 3), {"bs": 8, "epochs": 2, "lr": 0.5, "wd": 0.0, "n_factors": 3}),
+        (film_features, {"film_features": {"years": 3}}),
+        (partial(DotProduct, y_range=(0, 5)), {"DotProduct": {"y_range": [0, 5]}}),
+        ({"a": [MeanBaseline(damping=4)]}, {"a": [{"MeanBaseline": {"by": ["user", "item"], "damping": 4}}]}),
+    ],
+)
+def test_settings_are_said_with_their_defaults(value, said):
+    assert plain(value) == said
+
+
+def test_where_a_model_runs_is_no_setting():
+    assert arguments(ALS(device="cuda")) == arguments(ALS())
+
+
+def test_combinations_are_in_the_order_of_the_grid():
+    assert combinations({"a": (1, 2), "b": "xy"}) == [{"a": a, "b": b} for a in (1, 2) for b in "xy"]
+    assert combinations({}) == [{}]
+
+
+# ---- each file ----
+
+
+def check_bands(stored):
+    now = {name: plain(score.keywords) for name, score in bands.runs().items()}
+    assert list(stored["bands"]) == list(now)
+    for name, band in stored["bands"].items():
+        assert band["settings"] == now[name], name
+
+
+def check_bayes(stored):
+    assert stored["edition"] == bayes.EDITION
+    assert stored["defaults"] == arguments(BayesianMF())
+    assert list(stored["choose"]) == list(bayes.MODELS)
+    for name, (used, grid) in bayes.MODELS.items():
+        found = stored["choose"][name]
+        assert (found["in use"], found["grid"]) == (used, plain(grid))
+        assert found["tried"] == [used | one for one in combinations(grid)]
+        for fold in found["folds"]:
+            assert len(fold["inner"]) == len(found["tried"])
+            assert fold["chose"] in found["tried"]
+    assert bayes.MODELS["ids"][0].items() <= stored["defaults"].items()  # the settings in use are the defaults
+    assert [(chain["burn_in"], chain["n_samples"]) for chain in stored["reach"]["chains"]] == bayes.CHAINS
+
+
+def check_leaderboard(stored):
+    assert stored["folds"] == leaderboard.FOLDS
+    assert stored["no_stars"] == leaderboard.NO_STARS
+    assert {name: peer["asked"] for name, peer in stored["peers"].items()} == leaderboard.LIBRARIES
+    assert list(stored["rows"]) == list(leaderboard.EDITIONS)
+    for edition, rows in stored["rows"].items():
+        assert list(rows) == list(leaderboard.ROWS)
+        assert {entry["run"] for entry in rows.values()} <= set(stored["runs"])
+        for name, row in leaderboard.ROWS.items():
+            entry, where = rows[name], f"{edition}, {name}"
+            assert (entry["library"], entry["knows"]) == (row.library, row.knows), where
+            assert entry["error"] or len(entry["rmse"]) == leaderboard.FOLDS, where
+            tuning = entry["tuning"] or {"grid": {}, "tried": [{"settings": {}, "rmse": 0.0}]}
+            assert tuning["grid"] == row.grid, where
+            assert [one["settings"] for one in tuning["tried"]] == combinations(row.grid), where
+            best = min(tuning["tried"], key=lambda one: one["rmse"])
+            assert entry["settings"] == row.settings | best["settings"], where
+
+
+def check_ranking(stored):
+    assert (stored["edition"], stored["seeds"]) == (ranking.EDITION, len(ranking.SEEDS))
+    assert stored["grids"] == plain(ranking.GRIDS)
+    assert list(stored["splits"]) == ["in time", "last five"]
+    for found in stored["splits"].values():
+        assert all(found["chosen"][name] in combinations(grid) for name, grid in ranking.GRIDS.items())
+        now = {label: plain(fit.keywords) for label, (fit, _) in ranking.models(found["chosen"]).items()}
+        assert found["settings"] == now
+        assert list(found["models"]) == list(now)
+
+
+def check_reproductions(stored):
+    assert [name for name in stored if name not in ("measured", "versions")] == list(reproduce.NOTEBOOKS)
+    for name in reproduce.NOTEBOOKS:
+        assert stored[name]["settings"] == reproduce.settings(name), name
+
+
+def check_small_tables(stored):
+    assert stored["settings"] == small_tables.settings()
+    assert list(stored["tables"]) == list(small_tables.MEASURED)
+    for by_size in stored["tables"].values():
+        assert list(by_size) == [str(n) for n in small_tables.SIZES]
+        for models in by_size.values():
+            assert list(models) == list(small_tables.compared(0))
+            assert {len(runs) for runs in models.values()} == {len(small_tables.SEEDS)}
+
+
+def check_speed(stored):
+    assert stored["settings"] == speed.settings()
+    assert [row["split"] for row in stored["peers"]] == list(speed.SPLITS)
+    epochs = [(n, bs) for n in speed.SIZES for bs in speed.batch_sizes(n)]
+    assert [(row["ratings"], row["bs"]) for row in stored["scale"]] == epochs
+    sweeps = [(row["ratings"], row["n_factors"]) for row in stored["sweeps"]]
+    assert sweeps == list(product(speed.SIZES, speed.FACTORS))
+    assert stored["floor"]["bytes"]["rows"] == RECIPE.bs * 2 * RECIPE.n_factors * 4 * 4
+
+
+CHECKS = {name.removeprefix("check_"): check for name, check in globals().items() if name.startswith("check_")}
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_file_has_what_would_be_measured_now(name):
+    CHECKS[name](load(name))
+
+
+@pytest.mark.parametrize("change", ["another rate", "a band too many", "a band too few"])
+def test_bands_that_are_stale_are_red(change):
+    stored = deepcopy(load("bands"))
+    bands, name = stored["bands"], "small-2016/course/bias"
+    if change == "another rate":
+        bands[name]["settings"]["recipe"]["lr"] *= 2
+    elif change == "a band too many":
+        bands["small-2016/course/other"] = bands[name]
+    else:
+        del bands[name]
+    with pytest.raises(AssertionError, match="small-2016/course/"):
+        check_bands(stored)
