@@ -12,9 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from collabkit.checks import as_numbers, number, whole
+from collabkit.data.titles import spoken, without_article
 from collabkit.plots import BLUE, GREY, axes_or_new
 
-ARTICLE = "The|An?|L[ae]s?|El|Il|De[rn]|Das|Une?"
 DANGLING = re.compile(r"(?:\W|\b(?:and|or|of|in|on|at|by|to|for|from|with|the|an?)\b)+$")
 
 
@@ -28,11 +28,11 @@ def short_name(label: str, width: int = 26) -> str:
         raise TypeError(f"{label!r} is a {type(label).__name__}: a label is text.")
     width = whole("width", width, at_least=2)
     name = re.sub(r"\s+\([^()]*\)", "", label)
-    moved = re.sub(rf"^([^:]*), ({ARTICLE})$", r"\2 \1", name)
-    bare = re.sub(rf", (?:{ARTICLE})\b", "", name)
+    bare = without_article(name)
+    whole_name = bare if ":" in name else spoken(name)  # "The Godfather: Part II" is not said
     parts = re.split(": | - ", bare)
-    for candidate in (moved, bare, parts[-1], re.sub(rf"^(?:{ARTICLE}) ", "", parts[-1])):
-        if len(candidate) <= width and not re.search(rf", (?:{ARTICLE})$", candidate):
+    for candidate in (whole_name, bare, parts[-1], re.sub("^(?:The|An?) ", "", parts[-1])):
+        if len(candidate) <= width:
             return candidate
     whole_words = f"{parts[0]} "[:width].rpartition(" ")[0]
     return (DANGLING.sub("", whole_words) or bare[: width - 1]) + "…"

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "collabkit"
 ORDER = """
 borrowed
 checks checks.guard
-data.vocabulary data.columns
+data.titles data.vocabulary data.columns
 ratings
 data.pairs data.embedded data.movielens_files
 movielens splits recipe features

@@ -11,11 +11,9 @@ import numpy as np
 import pandas as pd
 
 from collabkit.checks import whole
+from collabkit.data.titles import spoken
 from collabkit.data.vocabulary import as_ids, flat, is_text
 from collabkit.ratings import Ratings, rated
-
-ARTICLES = "a an das der det die el en het il l' la las le les lo los the un una une"
-_LAST = re.compile(rf"([^()]+), ({ARTICLES.replace(' ', '|')})(?= *[()]| *$)")  # "matrix, the"
 
 
 class Catalogue:
@@ -99,7 +97,7 @@ class Catalogue:
 
     @cached_property
     def _spoken(self) -> list[str]:
-        return [_LAST.sub(r"\2 \1", label) for label in self._filed]
+        return [spoken(label) for label in self._filed]
 
 
 def plain(text: str) -> str:
