@@ -157,7 +157,7 @@ def compare(name: str, chooses: Split, reports: Split) -> dict[str, Any]:
     users, cold = (int(table[column].iloc[0]) for column in ("users", "cold_users"))
     print(f"\n{name}: {len(reports.valid):,} ratings held out; {users} users judged, {cold} of them new to the models")
     print(table.drop(columns=["users", "cold_users"]).round(4).to_string(), flush=True)
-    rows = json.loads(table.round(5).to_json(orient="index"))  # NaN becomes null
+    rows = json.loads(str(table.round(5).to_json(orient="index")))  # NaN becomes null
     return {"held_out": len(reports.valid), "chosen": {"ALS": for_lists, "ImplicitALS": for_implicit}, "models": rows}
 
 
