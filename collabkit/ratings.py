@@ -157,7 +157,7 @@ class Ratings:
         )
 
 
-def rated(ratings, name: str = "ratings") -> Ratings:
+def rated(ratings: Ratings, name: str = "ratings") -> Ratings:
     """The ratings themselves, when they are :class:`collabkit.Ratings` and there are some."""
     if not isinstance(ratings, Ratings):
         cure = f"Ratings.from_frame(df) makes them of a DataFrame; of a Split, pass a part, such as {name}=split.train"

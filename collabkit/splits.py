@@ -150,7 +150,7 @@ def _parts(ratings: Ratings, part: np.ndarray, with_test: bool = False) -> Split
     return Split(*parts)
 
 
-def parted(split, name: str = "split") -> Split:
+def parted(split: Split, name: str = "split") -> Split:
     """The split itself, when it is one; :class:`collabkit.Split` has checked its parts."""
     if not isinstance(split, Split):
         cure = "random_split(ratings) makes one of Ratings, and Ratings.from_frame(df) those of a DataFrame"

@@ -132,7 +132,7 @@ def _unpack_ids(packed: dict[str, Any]) -> Vocabulary:
     return vocabulary
 
 
-def _pack_films(films: pd.DataFrame) -> dict[str, list]:
+def _pack_films(films: pd.DataFrame) -> dict[str, list[Any]]:
     columns = [column for column in films if column not in ("item", "label")]
     if set(columns) != FILM_COLUMNS:
         raise ValueError(
@@ -155,7 +155,7 @@ def _missing(value: object, column: str) -> int:
     raise ValueError(f"a film has the {column} {value!r}, which is not text.")
 
 
-def _unpack_films(packed: dict[str, list], items: Vocabulary) -> pd.DataFrame:
+def _unpack_films(packed: dict[str, list[Any]], items: Vocabulary) -> pd.DataFrame:
     if packed.keys() != FILM_COLUMNS or any(len(column) != len(items) for column in packed.values()):
         raise ValueError(f"the films do not have a title, a year and genres for each of the {len(items):,} items.")
     table: dict[str, Any] = {"item": items.ids}
