@@ -146,7 +146,7 @@ def compare(name: str, chooses: Split, reports: Split) -> dict[str, Any]:
     users, cold = (int(table[column].iloc[0]) for column in ("users", "cold_users"))
     print(f"\n{name}: {len(reports.valid):,} ratings held out; {users} users judged, {cold} of them new to the models")
     print(table.drop(columns=["users", "cold_users"]).round(4).to_string(), flush=True)
-    rows = json.loads(table.round(5).to_json(orient="index"))  # NaN becomes null
+    rows = json.loads(str(table.round(5).to_json(orient="index")))  # NaN becomes null
     settings = {label: plain(fit.keywords) for label, (fit, _) in models(chosen).items()}
     return {"held_out": len(reports.valid), "chosen": chosen, "settings": settings, "models": rows}
 

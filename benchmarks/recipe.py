@@ -46,9 +46,8 @@ class Averaged(Callback):
                 torch._foreach_copy_(list(self.learn.model.parameters()), self.means)
 
 
-def score(model, bs: int, lr: float, epochs: int, wd: float, **how) -> tuple[float, float]:
+def score(model, recipe: Recipe, **how) -> tuple[float, float]:
     """Mean validation MSE and mean seconds of one fit."""
-    recipe = Recipe(bs, epochs, lr, wd, RECIPE.n_factors)
     runs = [fit("small-2018", split, 0, model, recipe, **how) for split in SPLITS]
     return mean(mse for mse, _ in runs), mean(seconds for _, seconds in runs)
 
@@ -56,11 +55,11 @@ def score(model, bs: int, lr: float, epochs: int, wd: float, **how) -> tuple[flo
 if __name__ == "__main__":
     print("published, as a permutation:")
     for name, model, wd in [("dot", dot, 0.01), ("sigmoid", dot_sigmoid, 0.01), ("bias, wd .1", bias, 0.1)]:
-        mse, seconds = score(model, bs=64, lr=5e-3, epochs=5, wd=wd, decay_biases=True)
+        mse, seconds = score(model, RECIPE._replace(bs=64, lr=5e-3, wd=wd), decay_biases=True)
         print(f"  {name:12} {mse:.4f} in {seconds:.1f} s", flush=True)
     print(f"{'bs':>5} {'lr':>7}  " + "  ".join(f"{name:>7}" for name in COLUMNS))
     for bs, lr in product([256, 512, 1024], [5e-3, 7.5e-3, 1e-2]):
-        scores = [score(model, bs=bs, lr=lr, epochs=5, wd=wd)[0] for model, wd in COLUMNS.values()]
+        scores = [score(model, RECIPE._replace(bs=bs, lr=lr, wd=wd))[0] for model, wd in COLUMNS.values()]
         print(f"{bs:>5} {lr:>7}  " + "  ".join(f"{mse:7.4f}" for mse in scores), flush=True)
     print(f"\n{'bs':>5} {'epochs':>6} {'lr':>7} {'wd':>5}  bias")
     for bs, epochs, lr, wd in [
@@ -68,14 +67,14 @@ if __name__ == "__main__":
         *[(2048, epochs, lr, wd) for epochs in (4, 5) for lr, wd in [(0.015, 1.0), (0.02, 1.5), (0.03, 2.0)]],
         *[(4096, 5, lr, wd) for lr, wd in [(0.03, 2.0), (0.04, 3.0), (0.06, 4.0)]],
     ]:
-        mse, seconds = score(bias, bs=bs, epochs=epochs, lr=lr, wd=wd)
+        mse, seconds = score(bias, RECIPE._replace(bs=bs, epochs=epochs, lr=lr, wd=wd))
         print(f"{bs:>5} {epochs:>6} {lr:>7} {wd:>5}  {mse:.4f} in {seconds:.2f} s", flush=True)
     print("\na start at the mean, and averaged weights:")
     for name, recipe in [("RECIPE", RECIPE), ("QUICK", QUICK)]:
         for epochs in range(1, recipe.epochs + 1):
-            how = {"bs": recipe.bs, "epochs": epochs, "lr": recipe.lr, "wd": recipe.wd}
-            plain, started = (score(bias, mean_start=start, **how)[0] for start in (False, True))
-            averaged = [score(bias, cbs=Averaged(beta), **how)[0] for beta in (0.9, 0.98)]
+            short = recipe._replace(epochs=epochs)
+            plain, started = (score(bias, short, mean_start=start)[0] for start in (False, True))
+            averaged = [score(bias, short, cbs=Averaged(beta))[0] for beta in (0.9, 0.98)]
             print(
                 f"{name:7} {epochs} epochs  {plain:.4f}, at the mean {started:.4f}, "
                 f"averaged {averaged[0]:.4f} (beta .9) {averaged[1]:.4f} (.98)",

@@ -9,7 +9,7 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-_MODULE = {
+_MODULE = {  # and once more in __init__.pyi, for type checkers and editors, who do not run __getattr__
     "load_movielens": "movielens",
     "Ratings": "ratings",
     "Vocabulary": "data.vocabulary",
@@ -59,7 +59,7 @@ _MODULE = {
 __all__ = sorted(_MODULE)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name not in _MODULE:
         raise AttributeError(f"module 'collabkit' has no attribute {name!r}; it has {', '.join(__all__)}")
     value = getattr(import_module(f"collabkit.{_MODULE[name]}"), name)

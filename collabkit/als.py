@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from collabkit import checks
@@ -65,7 +66,7 @@ class ALS:
         n_sweeps: int = 15,
         bias_penalty: float | None = 4.0,
         seed: int = 0,
-        device="cpu",
+        device: str | torch.device = "cpu",
     ):
         self.n_factors, self.penalty, self.n_sweeps, self.bias_penalty = n_factors, penalty, n_sweeps, bias_penalty
         self.seed, self.device = seed, device
@@ -123,7 +124,7 @@ class ALS:
             misses += (y[rows] - score).square().sum(dtype=torch.float64)
         return float(misses + ((P.square().sum(dim=0) + Q.square().sum(dim=0)) * penalty).sum())
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users: ArrayLike, items: ArrayLike) -> np.ndarray:
         """Stars ``(n,)`` for pairs of user and item ids; one id on either side goes with all on the other."""
         checks.fitted(self)
         user, known_user, item, known_item = pair_codes(self.users_, self.items_, users, items)

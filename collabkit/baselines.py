@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from collabkit import checks
 from collabkit.data.pairs import pair_codes
@@ -52,7 +53,7 @@ class MeanBaseline:
         vars(self).update(learnt, user_offset_=user_offset, item_offset_=item_offset)  # all at once
         return self
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users: ArrayLike, items: ArrayLike) -> np.ndarray:
         """Stars ``(n,)`` for pairs of user and item ids."""
         checks.fitted(self)
         user, known_user, item, known_item = pair_codes(self.users_, self.items_, users, items)
@@ -97,7 +98,7 @@ class PopularityBaseline:
         return module
 
 
-def _mean_by(code, values, n, damping) -> np.ndarray:
+def _mean_by(code: np.ndarray, values: np.ndarray, n: int, damping: float) -> np.ndarray:
     """Damped mean of ``values`` for each code ``(n,)``; 0 where a code never occurs."""
     count = np.bincount(code, minlength=n)
     return np.bincount(code, weights=values, minlength=n) / np.where(count, count + damping, 1)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Literal, overload
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 from tqdm import tqdm
 
@@ -87,13 +89,15 @@ class BayesianMF:
         seed: int = 0,
         burn_in: int = 20,
         noise_df: float = 5.0,
-        device="cpu",
+        device: str | torch.device = "cpu",
         progress: bool | None = None,
     ):
         self.n_factors, self.n_samples, self.seed, self.burn_in = n_factors, n_samples, seed, burn_in
         self.noise_df, self.device, self.progress = noise_df, device, progress
 
-    def fit(self, train: Ratings, item_features=None, user_features=None) -> BayesianMF:
+    def fit(
+        self, train: Ratings, item_features: ArrayLike | None = None, user_features: ArrayLike | None = None
+    ) -> BayesianMF:
         """Draw from the posterior given these ratings; returns itself.
 
         Args:
@@ -166,7 +170,17 @@ class BayesianMF:
             stacklevel=3,
         )
 
-    def predict(self, users, items, return_std: bool = False):
+    @overload
+    def predict(self, users: ArrayLike, items: ArrayLike, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(
+        self, users: ArrayLike, items: ArrayLike, return_std: Literal[True]
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def predict(
+        self, users: ArrayLike, items: ArrayLike, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Stars ``(n,)`` for pairs of user and item ids; with ``return_std`` also their standard deviations ``(n,)``.
 
         One id on either side goes with all on the other.

@@ -40,7 +40,7 @@ class Blocks:
         n_others: rows of the fixed side's table.
     """
 
-    def __init__(self, owner: np.ndarray, other: np.ndarray, n_others: int, device="cpu"):
+    def __init__(self, owner: np.ndarray, other: np.ndarray, n_others: int, device: str | torch.device = "cpu"):
         by_owner = np.argsort(owner, kind="stable")
         owners, start, count = np.unique(owner[by_owner], return_index=True, return_counts=True)
         by_count = np.argsort(-count, kind="stable")

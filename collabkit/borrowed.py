@@ -57,8 +57,9 @@ class DecaysByGroup:
         super().__init_subclass__(**kwargs)
         part(cls.__mro__[2], "_set_hyper")
 
-    def _set_hyper(self, k: str, v: list) -> None:
-        super()._set_hyper(k, [wd * on for wd, on in zip(v, self.decays, strict=True)] if k == "wd" else v)  # type: ignore[misc]
+    def _set_hyper(self, k: str, v: list[float]) -> None:
+        v = [wd * on for wd, on in zip(v, self.decays, strict=True)] if k == "wd" else v
+        super()._set_hyper(k, v)  # type: ignore[misc]  # the optimizer mixed with has it
 
 
 class AsksWhoListens:
@@ -68,12 +69,12 @@ class AsksWhoListens:
     The progress bar is redrawn ten times a second at most.
     """
 
-    cbs: list
+    cbs: list[Any]
     _redrawn = 0.0
 
     def __call__(self, event_name: str) -> None:
         if event_name not in IN_A_BATCH:
-            return super().__call__(event_name)  # type: ignore[misc]
+            return super().__call__(event_name)  # type: ignore[misc]  # the learner mixed with has it
         for cb in sorted(self.cbs, key=attrgetter("order")):
             if event_name == "after_batch" and cb.name == "progress":
                 if time.monotonic() < self._redrawn + REDRAW:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from collabkit.checks import as_numbers, number, whole
 from collabkit.metrics import average_precision_at_k, coverage, mae, ndcg_at_k, popularity_lift, recall_at_k, rmse
@@ -18,7 +19,7 @@ from collabkit.splits import Split, k_fold, part_of
 class Predictor(Protocol):
     """Anything that turns pairs of ids into stars. Ids it does not know get its documented fallback, never an error."""
 
-    def predict(self, users, items) -> np.ndarray: ...
+    def predict(self, users: ArrayLike, items: ArrayLike) -> np.ndarray: ...
 
 
 class Fittable(Predictor, Protocol):
@@ -30,7 +31,7 @@ class Fittable(Predictor, Protocol):
 class Ranker(Protocol):
     """Anything that gives each of many users a list: rows ``user, item``, best first within a user."""
 
-    def recommend(self, user, k: int = 10) -> pd.DataFrame: ...
+    def recommend(self, user: ArrayLike, k: int = 10) -> pd.DataFrame: ...
 
 
 def evaluate(model: Predictor, split: Split, part: str = "valid") -> dict[str, float]:

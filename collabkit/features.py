@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 
@@ -65,7 +66,7 @@ def who_rated(train: Ratings, n_features: int = 32) -> pd.DataFrame:
     return pd.DataFrame((right.T * size * np.sqrt(train.n_items)).astype("float32"), _ids(train), columns)
 
 
-def with_ones(features, n: int, what: str) -> np.ndarray:
+def with_ones(features: ArrayLike | None, n: int, what: str) -> np.ndarray:
     """``[1, features]`` ``(n, 1 + F)`` of the users or items, checked; ``None`` stands for no features."""
     if features is None:
         return np.ones((n, 1), dtype="float32")

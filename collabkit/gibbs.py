@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from collabkit.blocks import Blocks, cholesky
@@ -16,7 +17,17 @@ WORTH = 4  # how many observations the prior of a precision is worth: their squa
 class Side:
     """The rows ``[bias, factors]`` of one side and their prior; the last row is of an owner nobody has met."""
 
-    def __init__(self, owner, other, n, n_others, features, what, n_coefs, device):
+    def __init__(
+        self,
+        owner: np.ndarray,
+        other: np.ndarray,
+        n: int,
+        n_others: int,
+        features: ArrayLike | None,
+        what: str,
+        n_coefs: int,
+        device: torch.device,
+    ):
         self.blocks = Blocks(owner, other, n_others, device)
         self.count = torch.from_numpy(np.bincount(owner, minlength=n + 1)).to(device)
         self.seen = self.count.nonzero()[:, 0]  # only these speak for the prior: the others know nothing
@@ -67,7 +78,7 @@ def gaussian_draw(A: Tensor, b: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     return both[..., 1], both[..., 0]
 
 
-def gamma(shape, rate: Tensor, rng: torch.Generator) -> Tensor:
+def gamma(shape: Tensor | float, rate: Tensor, rng: torch.Generator) -> Tensor:
     """Draws from gamma distributions."""
     shape = torch.as_tensor(shape, dtype=torch.float64, device=rate.device).expand_as(rate).contiguous()
     return (standard_gamma(shape, rng) / rate).float()

@@ -72,7 +72,7 @@ class ImplicitALS:
         n_sweeps: int = 10,
         at_least: float | None = None,
         seed: int = 0,
-        device="cpu",
+        device: str | torch.device = "cpu",
     ):
         self.n_factors, self.penalty, self.alpha, self.n_sweeps = n_factors, penalty, alpha, n_sweeps
         self.at_least, self.seed, self.device = at_least, seed, device

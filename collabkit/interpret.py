@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from torch import nn
 
 from collabkit.checks import flag, whole
@@ -71,7 +72,7 @@ class Components(NamedTuple):
     explained: np.ndarray
 
 
-def item_components(model: nn.Module, ratings: Ratings, codes: np.ndarray, n: int = 3) -> Components:
+def item_components(model: nn.Module, ratings: Ratings, codes: ArrayLike, n: int = 3) -> Components:
     """Principal components of item factors: the few directions in which these items differ most.
 
     Args:
@@ -95,7 +96,7 @@ def item_components(model: nn.Module, ratings: Ratings, codes: np.ndarray, n: in
 
 
 def similar_items(
-    model: nn.Module, ratings: Ratings, item, k: int = 10, codes: np.ndarray | None = None
+    model: nn.Module, ratings: Ratings, item: int | str, k: int = 10, codes: ArrayLike | None = None
 ) -> pd.DataFrame:
     r"""The k items whose factors point most nearly the same way: :math:`\cos(q_i, q_j)`.
 
@@ -110,22 +111,22 @@ def similar_items(
     if len(wanted) != 1:
         raise ValueError(f"{len(wanted)} items where one is asked for: ask for each by itself.")
     code = wanted[0]
-    codes = np.arange(ratings.n_items) if codes is None else _item_codes(codes, ratings)
-    codes = codes[codes != code]
+    among = np.arange(ratings.n_items) if codes is None else _item_codes(codes, ratings)
+    among = among[among != code]
     factors = _of_items(model, "item_factors", ratings)
     unit = factors / np.maximum(np.linalg.norm(factors, axis=1, keepdims=True), 1e-12)  # (I, K)
-    similarity = unit[codes] @ unit[code]  # (items,)
+    similarity = unit[among] @ unit[code]  # (items,)
     best = np.argsort(-similarity, kind="stable")[:k]
     return pd.DataFrame(
         {
-            "item": ratings.items.ids[codes[best]],
-            "label": ratings.labels[codes[best]],
+            "item": ratings.items.ids[among[best]],
+            "label": ratings.labels[among[best]],
             "similarity": similarity[best],
         }
     )
 
 
-def mean_overlap(lists: Iterable[Iterable]) -> float:
+def mean_overlap(lists: Iterable[Iterable[Hashable]]) -> float:
     """How much of a list two models share, on average over all pairs of lists: 0 nothing, 1 everything.
 
     Args:
@@ -150,7 +151,7 @@ def _of_items(model: nn.Module, name: str, ratings: Ratings) -> np.ndarray:
     return found
 
 
-def _item_codes(codes, ratings: Ratings) -> np.ndarray:
+def _item_codes(codes: ArrayLike, ratings: Ratings) -> np.ndarray:
     """Codes ``(n,)``, each of an item of these ratings: a negative one would count from the end."""
     codes = as_ids(codes, "item")
     if not len(codes) or codes.dtype.kind != "i" or codes.min() < 0 or codes.max() >= rated(ratings).n_items:

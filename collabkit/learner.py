@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from fastai.callback import hook, progress, schedule  # noqa: F401  they add summary, no_bar, fit_one_cycle to Learner
@@ -19,6 +21,9 @@ from collabkit.training.losses import LossStaysOnDevice, RootMeanSquaredError, m
 from collabkit.training.optimizer import GroupedAdamW, can_fuse, split_biases
 from collabkit.training.start import start_at_mean
 
+Rate: TypeAlias = float | slice | Sequence[float]  # one, or as fastai gives each group of parameters its own
+Given = TypeVar("Given", bound=Rate | None)
+
 
 def rating_learner(
     dls: DataLoaders,
@@ -26,10 +31,10 @@ def rating_learner(
     wd: float | None = None,
     decay_factors: bool = True,
     decay_biases: bool = False,
-    lr: float = RECIPE.lr,
+    lr: Rate = RECIPE.lr,
     mean_start: bool | None = None,
-    **kwargs,
-) -> Learner:
+    **kwargs: Any,
+) -> RatingLearner:
     r"""A fastai ``Learner`` for ratings: mean squared error, AdamW, RMSE in stars as its metric.
 
     Each step of the rate :math:`\eta` shrinks a parameter by the decay :math:`\lambda` and, apart from that, moves it
@@ -77,7 +82,7 @@ def rating_learner(
 class RatingLearner(AsksWhoListens, Learner):
     """A fastai ``Learner`` whose settings are checked when it trains, and whose exported file holds no ratings."""
 
-    def fit(self, n_epoch, lr=None, wd=None, *args, **kwargs):
+    def fit(self, n_epoch: int, lr: Rate | None = None, wd: float | None = None, *args: Any, **kwargs: Any) -> None:
         """fastai's ``fit``: epochs at one rate."""
         n_epoch, lr, wd = checks.whole("n_epoch", n_epoch, at_least=1), rate("lr", lr), decay(wd)
         try:
@@ -87,11 +92,11 @@ class RatingLearner(AsksWhoListens, Learner):
                 if isinstance(cb, LossStaysOnDevice):
                     cb.fetch()
 
-    def fit_one_cycle(self, n_epoch, lr_max=None, *args, **kwargs):
+    def fit_one_cycle(self, n_epoch: int, lr_max: Rate | None = None, *args: Any, **kwargs: Any) -> None:
         """fastai's ``fit_one_cycle``: epochs in which the rate rises to ``lr_max`` and falls to nothing."""
         super().fit_one_cycle(n_epoch, rate("lr_max", lr_max), *args, **kwargs)
 
-    def export(self, *args, **kwargs):
+    def export(self, *args: Any, **kwargs: Any) -> None:
         """fastai's ``export``, without what the last batches have left: ratings in the metrics, errors in the loss."""
         for metric in self.metrics:
             metric.reset()
@@ -99,12 +104,12 @@ class RatingLearner(AsksWhoListens, Learner):
         super().export(*args, **kwargs)
 
 
-def rate(name: str, value):
+def rate(name: str, value: Given) -> Given | float:
     """A learning rate above 0; ``None`` and what fastai takes for several groups, such as a slice, stay as they are."""
     return value if value is None or is_listy(value) else checks.number(name, value, above=0)
 
 
-def decay(value):
+def decay(value: float | None) -> float | None:
     """A weight decay of at least 0; ``None`` stays as it is."""
     return None if value is None else checks.number("wd", value, at_least=0)
 
@@ -112,7 +117,7 @@ def decay(value):
 class StopOnNaN(Callback):
     """Stop at the end of the epoch in which the training loss is no longer a number."""
 
-    def after_train(self):
+    def after_train(self) -> None:
         if not torch.isfinite(self.loss) and not hasattr(self.learn, "lr_finder"):  # lr_find diverges on purpose
             raise FloatingPointError(
                 f"the training loss is {self.loss.item()} in epoch {self.epoch}: training diverged. "
@@ -125,6 +130,6 @@ class StartAtMean(Callback):
 
     order = schedule.ParamScheduler.order + 1  # after lr_find has saved the model that it will put back
 
-    def before_fit(self):
+    def before_fit(self) -> None:
         data = self.dls.train.dataset
         start_at_mean(self.model, data.x, data.y)

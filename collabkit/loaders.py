@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ from collabkit.ratings import Ratings
 from collabkit.recipe import RECIPE
 from collabkit.splits import Split, parted
 
+Batch: TypeAlias = tuple[Tensor, ...]  # x, and what else there is: stars, predictions
+Pairs: TypeAlias = pd.DataFrame | Iterable[Sequence[int | str]]  # of a user's id and an item's
 GATHER = 2**18  # rows brought into order at a time, 5 MB; batches are views of them
 
 
@@ -41,13 +44,12 @@ class RatingsDataset:
         return cls(x, torch.from_numpy(part.rating).unsqueeze(1), torch.from_numpy(cold), part)
 
     @classmethod
-    def of_pairs(cls, pairs, ratings: Ratings) -> RatingsDataset:
+    def of_pairs(cls, pairs: Pairs, ratings: Ratings) -> RatingsDataset:
         """From (user id, item id) pairs: a list, or a DataFrame with columns ``user, item[, rating]``."""
-        df = pairs
         if not pd.api.types.is_list_like(pairs):
             raise TypeError(f"pairs is a {type(pairs).__name__}: ask for pairs of ids, such as [(user, item), …].")
-        if not isinstance(pairs, pd.DataFrame):
-            df = pd.DataFrame(list(pairs)).rename(columns={0: "user", 1: "item"})
+        columns = {0: "user", 1: "item"}
+        df = pairs if isinstance(pairs, pd.DataFrame) else pd.DataFrame(list(pairs)).rename(columns=columns)
         if not {"user", "item"} <= set(df.columns):
             raise ValueError(
                 "pairs of ids are asked for, such as [(user, item), …] or a DataFrame with columns user and item; here "
@@ -66,10 +68,10 @@ class RatingsDataset:
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int | slice | Tensor) -> Batch:
         return (self.x[i],) if self.y is None else (self.x[i], self.y[i])
 
-    def select(self, rows: Tensor) -> tuple[Tensor, ...]:
+    def select(self, rows: Tensor) -> Batch:
         """``self[rows]`` for a tensor of row numbers, more than twice as quick on millions of rows."""
         return tuple(column.index_select(0, rows) for column in (self.x, self.y) if column is not None)
 
@@ -83,7 +85,7 @@ class RatingsDataset:
             self.ratings.take(none.cpu().numpy()),
         )
 
-    def to(self, device) -> RatingsDataset:
+    def to(self, device: str | torch.device) -> RatingsDataset:
         self.x, self.cold = self.x.to(device), self.cold.to(device)
         self.y = None if self.y is None else self.y.to(device)
         return self
@@ -102,7 +104,15 @@ class RatingsLoader(DataLoader):
     n_inp = 1
 
     def __init__(
-        self, dataset, bs=64, shuffle=False, drop_last=False, device=None, seed=0, replacement=False, **kwargs
+        self,
+        dataset: RatingsDataset,
+        bs: int = 64,
+        shuffle: bool = False,
+        drop_last: bool = False,
+        device: str | torch.device | None = None,
+        seed: int = 0,
+        replacement: bool = False,
+        **kwargs: Any,
     ):
         bs, seed = checks.whole("bs", bs, at_least=1), checks.seed(seed)
         replacement = checks.flag("replacement", replacement)
@@ -114,13 +124,15 @@ class RatingsLoader(DataLoader):
         self.seed, self.replacement = seed, replacement
         self._generator: torch.Generator | None = None
 
-    def new(self, dataset=None, cls=None, **kwargs):
+    def new(
+        self, dataset: RatingsDataset | Pairs | None = None, cls: type[DataLoader] | None = None, **kwargs: Any
+    ) -> DataLoader:
         """A loader like this one; ``dataset`` may be (user id, item id) pairs or a DataFrame of them."""
         if dataset is not None and not isinstance(dataset, RatingsDataset):
             dataset = RatingsDataset.of_pairs(dataset, self.dataset.ratings).to(self.dataset.x.device)
         return super().new(dataset, cls, **{"seed": self.seed, "replacement": self.replacement, **kwargs})
 
-    def to(self, device) -> None:
+    def to(self, device: str | torch.device) -> None:
         self.device = device
         self.dataset.to(self.device)
 
@@ -145,7 +157,7 @@ class RatingsLoader(DataLoader):
             return torch.randint(self.n, (self.n,), generator=self.generator, device=device)
         return torch.randperm(self.n, generator=self.generator, device=device)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+    def __iter__(self) -> Iterator[Batch]:
         self.before_iter()
         pinned = "get_idxs" in vars(self)  # by get_preds, which puts predictions back into this order
         order = self.get_idxs().to(self.dataset.x.device) if pinned else self._order()
@@ -157,7 +169,7 @@ class RatingsLoader(DataLoader):
                 yield self.after_batch(batch)
         self.after_iter()
 
-    def one_batch(self) -> tuple[Tensor, ...]:
+    def one_batch(self) -> Batch:
         state = self.generator.get_state()
         try:
             return tuple(column.clone() for column in super().one_batch())  # not views of all the rows gathered
@@ -166,10 +178,10 @@ class RatingsLoader(DataLoader):
 
     # ------------------------------------------------ what fastai calls to show a batch to people
 
-    def decode(self, b):
+    def decode(self, b: Batch) -> Batch:
         return b
 
-    def decode_batch(self, b, max_n=9, full=True) -> list[tuple]:
+    def decode_batch(self, b: Batch, max_n: int = 9, full: bool = True) -> list[tuple[Any, ...]]:
         """Rows of ``(user id, film label)`` and of whatever else the batch holds (stars, predictions)."""
         x, *rest = b
         user, item = x[:max_n].cpu().numpy().T
@@ -177,7 +189,9 @@ class RatingsLoader(DataLoader):
         stars = [column[:max_n].flatten().tolist() for column in rest]
         return list(zip(zip(ratings.users.ids[user], ratings.labels[item], strict=True), *stars, strict=True))
 
-    def show_batch(self, b=None, max_n=9, show=True, **kwargs):
+    def show_batch(
+        self, b: Batch | None = None, max_n: int = 9, show: bool = True, **kwargs: Any
+    ) -> pd.DataFrame | None:
         """Show rows of a batch with film titles; ``show=False`` returns the table."""
         b = self.one_batch() if b is None else b
         names = ["rating", "prediction"][: len(b) - 1]
@@ -185,13 +199,19 @@ class RatingsLoader(DataLoader):
         table = pd.DataFrame(rows, columns=["user", "film", *names])
         return display_df(table) if show else table
 
-    def show_results(self, b, out, max_n=9, show=True, **kwargs):
+    def show_results(
+        self, b: Batch, out: Tensor, max_n: int = 9, show: bool = True, **kwargs: Any
+    ) -> pd.DataFrame | None:
         """As :meth:`show_batch`, with a column of predictions."""
         return self.show_batch((*b, out), max_n=max_n, show=show)
 
 
 def collab_dataloaders(
-    split: Split, bs: int | None = None, device=None, seed: int = 0, replacement: bool = False
+    split: Split,
+    bs: int | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    replacement: bool = False,
 ) -> DataLoaders:
     """fastai DataLoaders over a split: the training part shuffled, the validation part in the order of its rows.
 

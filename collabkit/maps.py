@@ -6,10 +6,12 @@ import hashlib
 import json
 import re
 import warnings
+from collections.abc import Collection, Sequence
 from importlib.resources import files
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
 from collabkit.checks import as_numbers, number, whole
 from collabkit.data.titles import spoken, without_article
@@ -38,7 +40,7 @@ def short_name(label: str, width: int = 26) -> str:
     return (DANGLING.sub("", whole_words) or bare[: width - 1]) + "…"
 
 
-def spread_out(x, y, n: int, apart: float = 0.3) -> np.ndarray:
+def spread_out(x: ArrayLike, y: ArrayLike, n: int, apart: float = 0.3) -> np.ndarray:
     """Which n points to name on a map: the first ones, but none too near to one that is named already.
 
     Args:
@@ -59,7 +61,7 @@ def spread_out(x, y, n: int, apart: float = 0.3) -> np.ndarray:
     return np.array(named, dtype=int)
 
 
-def labelled_map(x, y, labels, ax: Axes | None = None, size: float = 11) -> Axes:
+def labelled_map(x: ArrayLike, y: ArrayLike, labels: Collection[str], ax: Axes | None = None, size: float = 11) -> Axes:
     """Points with their names, placed so that no name covers another name, a point or a line.
 
     Args:
@@ -98,7 +100,9 @@ def labelled_map(x, y, labels, ax: Axes | None = None, size: float = 11) -> Axes
     return ax
 
 
-def place_names(points: np.ndarray, sizes: np.ndarray, frame, unit: float = 1) -> tuple[np.ndarray, np.ndarray]:
+def place_names(
+    points: np.ndarray, sizes: np.ndarray, frame: Sequence[float] | np.ndarray, unit: float = 1
+) -> tuple[np.ndarray, np.ndarray]:
     """A place for the name of each point: near it, inside the frame, clear of other names, points and lines.
 
     Crowded points choose first, each the nearest place that is free. Where none is left, that name chooses first in
@@ -159,7 +163,7 @@ def _within(points: np.ndarray, boxes: np.ndarray, margin: float) -> np.ndarray:
     return np.all((points > boxes[..., :2] - margin) & (points < boxes[..., 2:] + margin), axis=-1)
 
 
-def _coordinates(x, y, labels=None) -> tuple[np.ndarray, np.ndarray]:
+def _coordinates(x: ArrayLike, y: ArrayLike, labels: Collection[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
     """x and y in float64, checked: finite, at least one, and as many of each as of the labels."""
     x, y = as_numbers("x", x), as_numbers("y", y)
     n_labels = len(x) if labels is None else len(labels)
@@ -182,7 +186,14 @@ class InteractiveMap:
         x_name, y_name: what the axes mean.
     """
 
-    def __init__(self, x, y, labels, x_name: str = "component 1", y_name: str = "component 3"):
+    def __init__(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        labels: Collection[str],
+        x_name: str = "component 1",
+        y_name: str = "component 3",
+    ):
         x, y = _coordinates(x, y, labels)
         places = np.column_stack([x, y]).round(4).tolist()
         points = [[*place, str(name)] for place, name in zip(places, labels, strict=True)]

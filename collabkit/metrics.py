@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from collabkit.checks import as_numbers, number, whole
 from collabkit.ratings import Ratings, rated
 
 
-def rmse(actual, predicted) -> float:
+def rmse(actual: ArrayLike, predicted: ArrayLike) -> float:
     r"""Root mean squared error, :math:`\sqrt{\frac1n \sum (r - \hat r)^2}`, in stars.
 
     Args:
@@ -22,12 +24,12 @@ def rmse(actual, predicted) -> float:
     return float(np.sqrt(np.mean(np.square(_residuals(actual, predicted)))))
 
 
-def mae(actual, predicted) -> float:
+def mae(actual: ArrayLike, predicted: ArrayLike) -> float:
     r"""Mean absolute error, :math:`\frac1n \sum |r - \hat r|`, in stars. Arguments and errors as in :func:`rmse`."""
     return float(np.mean(np.abs(_residuals(actual, predicted))))
 
 
-def _residuals(actual, predicted) -> np.ndarray:
+def _residuals(actual: ArrayLike, predicted: ArrayLike) -> np.ndarray:
     """float64 differences ``(n,)``: flat on both sides, since ``(n,) - (n, 1)`` would make an ``(n, n)`` table."""
     actual, predicted = as_numbers("actual", actual), as_numbers("predicted", predicted)
     if len(actual) != len(predicted):
@@ -44,7 +46,7 @@ def _residuals(actual, predicted) -> np.ndarray:
 # ---------------------------------------------------------------- lists
 
 
-def recall_at_k(ranked, relevant, k: int = 10) -> float:
+def recall_at_k(ranked: Iterable[Hashable], relevant: Iterable[Hashable] | Mapping[Any, float], k: int = 10) -> float:
     r"""The share of a user's relevant items that stand among the first k of a list, :math:`n_k / n`.
 
     Args:
@@ -63,7 +65,9 @@ def recall_at_k(ranked, relevant, k: int = 10) -> float:
     return np.count_nonzero(found) / len(ideal)
 
 
-def average_precision_at_k(ranked, relevant, k: int = 10) -> float:
+def average_precision_at_k(
+    ranked: Iterable[Hashable], relevant: Iterable[Hashable] | Mapping[Any, float], k: int = 10
+) -> float:
     r"""The precision of a list at each of its hits, averaged; the mean over users is known as MAP.
 
     .. math:: \mathrm{AP@}k = \frac{1}{\min(k, n)} \sum_{j \le k} [\text{place } j \text{ is relevant}]\, \frac{n_j}{j}
@@ -81,7 +85,7 @@ def average_precision_at_k(ranked, relevant, k: int = 10) -> float:
     return float(precision[hit].sum() / min(k, len(ideal)))
 
 
-def ndcg_at_k(ranked, relevant, k: int = 10) -> float:
+def ndcg_at_k(ranked: Iterable[Hashable], relevant: Iterable[Hashable] | Mapping[Any, float], k: int = 10) -> float:
     r"""Normalized discounted cumulative gain: what a list gains, as a share of what the best list would.
 
     .. math:: \mathrm{DCG@}k = \sum_{j \le k} \frac{g_j}{\log_2(j + 1)}, \qquad
@@ -145,7 +149,9 @@ def popularity_lift(lists: pd.DataFrame, train: Ratings) -> float:
     return float(listed.mean() / own.mean() - 1)
 
 
-def _gains(ranked, relevant, k: int) -> tuple[np.ndarray, np.ndarray]:
+def _gains(
+    ranked: Iterable[Hashable], relevant: Iterable[Hashable] | Mapping[Any, float], k: int
+) -> tuple[np.ndarray, np.ndarray]:
     """What stands in the first k places, as gains ``(places,)``, and all gains there are, highest first ``(n,)``."""
     ranked = _ids(ranked)
     if len(set(ranked)) < len(ranked):
@@ -168,7 +174,7 @@ def _column(lists: pd.DataFrame, name: str) -> pd.Series:
     return lists[name]
 
 
-def _ids(ids) -> list:
+def _ids(ids: Iterable[Hashable]) -> list[Hashable]:
     """Plain Python ids, from a list, set, array, Series or tensor: elements of a tensor would never be equal."""
     if isinstance(ids, str):
         raise TypeError(f"{ids!r} is one text: pass a list of ids.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -104,7 +105,7 @@ class DotProductBias(nn.Module):
 
 
 @arguments(size=shape)
-def create_params(size) -> nn.Parameter:
+def create_params(size: int | Sequence[int]) -> nn.Parameter:
     """An embedding table made by hand: a parameter of this size, drawn from N(0, 0.01²)."""
     return nn.Parameter(torch.zeros(size).normal_(0, 0.01))
 

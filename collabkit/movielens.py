@@ -85,7 +85,7 @@ EDITIONS = {
 }
 
 
-def load_movielens(name: str = "small-2016", path: str | os.PathLike | None = None) -> Ratings:
+def load_movielens(name: str = "small-2016", path: str | os.PathLike[str] | None = None) -> Ratings:
     """Load one edition of MovieLens.
 
     Args:
@@ -122,7 +122,7 @@ def load_movielens(name: str = "small-2016", path: str | os.PathLike | None = No
 # ---------------------------------------------------------------- where a copy comes from
 
 
-def _local_folder(edition: Edition, path) -> Path | None:
+def _local_folder(edition: Edition, path: str | os.PathLike[str] | None) -> Path | None:
     """The folder the reader pointed at, or None when they pointed at none."""
     if path is not None:
         candidates = [Path(path), Path(path) / edition.folder]

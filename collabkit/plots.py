@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from fastai.learner import Learner
 
 # Okabe & Ito (2008): told apart with any common colour vision, and in grey by their lightness.
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY = (
@@ -40,7 +46,7 @@ def use_style() -> None:
     plt.style.use(STYLE)
 
 
-def long_tail(counts, ax: Axes | None = None, what: str = "films") -> Axes:
+def long_tail(counts: ArrayLike, ax: Axes | None = None, what: str = "films") -> Axes:
     """How unevenly ratings are spread: the count of each item from the most rated to the least, on log axes.
 
     Args:
@@ -54,7 +60,7 @@ def long_tail(counts, ax: Axes | None = None, what: str = "films") -> Axes:
     return ax
 
 
-def loss_curves(learn, ax: Axes | None = None) -> Axes:
+def loss_curves(learn: Learner, ax: Axes | None = None) -> Axes:
     """Training and validation loss after each epoch of the last fit, from a fastai ``Learner``'s recorder.
 
     Raises: ``ValueError`` when the recorder holds no fit; fastai clears it in ``validate`` and ``get_preds``.

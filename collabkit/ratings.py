@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -29,7 +30,17 @@ class Ratings:
     its vocabularies, so a code means the same user or item in all of them.
     """
 
-    def __init__(self, user, item, rating, timestamp, users, items, films, scale=None):
+    def __init__(
+        self,
+        user: np.ndarray,
+        item: np.ndarray,
+        rating: np.ndarray,
+        timestamp: np.ndarray | None,
+        users: Vocabulary,
+        items: Vocabulary,
+        films: pd.DataFrame,
+        scale: tuple[float, float] | None = None,
+    ):
         self.user, self.item, self.rating, self.timestamp = user, item, rating, timestamp
         self.users, self.items, self.films, self.scale = users, items, films, scale
 
@@ -37,12 +48,12 @@ class Ratings:
     def from_frame(
         cls,
         df: pd.DataFrame,
-        user="user",
-        item="item",
-        rating="rating",
-        timestamp=None,
-        items=None,
-        scale=None,
+        user: str = "user",
+        item: str = "item",
+        rating: str = "rating",
+        timestamp: str | None = None,
+        items: pd.DataFrame | None = None,
+        scale: tuple[float, float] | None = None,
     ) -> Ratings:
         """Check a DataFrame and turn it into Ratings.
 
@@ -131,7 +142,7 @@ class Ratings:
         """Labels for people, ``"Title (Year)"``, by item code. Two items may share one, so compute with ids."""
         return self.films["label"].to_numpy()
 
-    def take(self, rows) -> Ratings:
+    def take(self, rows: np.ndarray | pd.Series | Sequence[int] | slice) -> Ratings:
         """The ratings at these rows (indices or a boolean mask), under the same vocabularies."""
         timestamp = None if self.timestamp is None else self.timestamp[rows]
         return Ratings(
@@ -146,7 +157,7 @@ class Ratings:
         )
 
 
-def rated(ratings, name: str = "ratings") -> Ratings:
+def rated(ratings: Ratings, name: str = "ratings") -> Ratings:
     """The ratings themselves, when they are :class:`collabkit.Ratings` and there are some."""
     if not isinstance(ratings, Ratings):
         cure = f"Ratings.from_frame(df) makes them of a DataFrame; of a Split, pass a part, such as {name}=split.train"

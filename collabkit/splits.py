@@ -23,7 +23,7 @@ class Split:
     valid: Ratings
     test: Ratings | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("train", "valid") if self.test is None else ("train", "valid", "test"):
             part = rated(getattr(self, name), name)
             for mine, ours in ((part.users, self.train.users), (part.items, self.train.items)):
@@ -135,9 +135,10 @@ def leave_last_out(ratings: Ratings, n: int = 1) -> Split:
 
 
 def _times(ratings: Ratings) -> np.ndarray:
-    if rated(ratings).timestamp is None:
+    times = rated(ratings).timestamp
+    if times is None:
         raise ValueError("these ratings have no timestamps, so there is no order in time: use random_split.")
-    return ratings.timestamp
+    return times
 
 
 def _parts(ratings: Ratings, part: np.ndarray, with_test: bool = False) -> Split:
@@ -149,7 +150,7 @@ def _parts(ratings: Ratings, part: np.ndarray, with_test: bool = False) -> Split
     return Split(*parts)
 
 
-def parted(split, name: str = "split") -> Split:
+def parted(split: Split, name: str = "split") -> Split:
     """The split itself, when it is one; :class:`collabkit.Split` has checked its parts."""
     if not isinstance(split, Split):
         cure = "random_split(ratings) makes one of Ratings, and Ratings.from_frame(df) those of a DataFrame"

@@ -9,43 +9,48 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import ArrayLike
 
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+Check = Callable[[str, Any], object]  # of an argument's name and value, which may be anything
 INF = math.inf
 WIDEST = float(np.finfo("float32").max) / 2  # of the ends of a scale: their difference is then a float32 too
 
 
-def whole(name: str, value, at_least: float = -INF, at_most: float = INF) -> int:
+def whole(name: str, value: object, at_least: float = -INF, at_most: float = INF) -> int:
     """The value as an ``int``. 3.0, NumPy scalars and tensors without dimensions will do; ``True`` and ``"3"`` not."""
     return int(_checked(name, value, "a whole number", lambda n: n == int(n), at_least=at_least, at_most=at_most))
 
 
 def number(
-    name: str, value, above: float = -INF, at_least: float = -INF, below: float = INF, at_most: float = INF
+    name: str, value: object, above: float = -INF, at_least: float = -INF, below: float = INF, at_most: float = INF
 ) -> float:
     """The value as a ``float``, always finite, from any type that ``whole`` takes."""
     bounds = {"above": above, "at_least": at_least, "below": below, "at_most": at_most}
     return float(_checked(name, value, "a finite number", lambda n: True, **bounds))
 
 
-def seed(value, name: str = "seed") -> int:
+def seed(value: object, name: str = "seed") -> int:
     """A seed that NumPy's and PyTorch's generators both take."""
     return whole(name, value, at_least=0, at_most=2**63 - 1)
 
 
-def flag(name: str, value) -> bool:
+def flag(name: str, value: object) -> bool:
     """True or False itself: the text ``"False"`` would count as true."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name}={_short(value)}: choose True or False.")
     return bool(value)
 
 
-def interval(name: str, value) -> tuple[float, float] | None:
+def interval(name: str, value: tuple[float, float] | None) -> tuple[float, float] | None:
     """``(lo, hi)`` with lo < hi, such as a scale or a ``y_range``; ``None`` stays ``None``, where nothing bounds."""
     if value is None:
         return None
@@ -59,12 +64,12 @@ def interval(name: str, value) -> tuple[float, float] | None:
     return lo, hi
 
 
-def is_number(value) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether it is one number, NaN included. True is none, nor is a span of time, which NumPy counts as one."""
     return isinstance(value, Real) and not isinstance(value, bool | np.timedelta64)
 
 
-def device(value, name: str = "device") -> torch.device:
+def device(value: str | torch.device, name: str = "device") -> torch.device:
     """A device by PyTorch's name for it. Whether this machine has one shows when a tensor is sent there."""
     import torch
 
@@ -75,7 +80,7 @@ def device(value, name: str = "device") -> torch.device:
         raise ValueError(f"{name}={_short(value)}: {cure}") from None
 
 
-def fitted(model) -> None:
+def fitted(model: object) -> None:
     """Refuse a model that has learnt nothing yet; by custom, what is learnt has a name that ends in ``_``."""
     if not any(name.endswith("_") and not name.startswith("_") for name in vars(model)):
         from sklearn.exceptions import NotFittedError  # here, since to import scikit-learn takes a second
@@ -83,7 +88,7 @@ def fitted(model) -> None:
         raise NotFittedError(f"this {type(model).__name__} has learnt nothing yet: call fit(train) before you ask it.")
 
 
-def arguments(**checks: Callable) -> Callable:
+def arguments(**checks: Check) -> Callable[[Callable[Given, Result]], Callable[Given, Result]]:
     """A decorator: before the function runs, its arguments of these names are checked, and taken as they come back.
 
     Args:
@@ -91,11 +96,11 @@ def arguments(**checks: Callable) -> Callable:
             the function does not have are no matter, so that several may share one table.
     """
 
-    def decorate(function: Callable) -> Callable:
+    def decorate(function: Callable[Given, Result]) -> Callable[Given, Result]:
         signature = inspect.signature(function)
 
         @wraps(function)
-        def checked(*args, **kwargs):
+        def checked(*args: Given.args, **kwargs: Given.kwargs) -> Result:
             given = signature.bind(*args, **kwargs)
             for name, value in given.arguments.items():
                 if name in checks:
@@ -107,7 +112,16 @@ def arguments(**checks: Callable) -> Callable:
     return decorate
 
 
-def _checked(name: str, value, what: str, fits, above=-INF, at_least=-INF, below=INF, at_most=INF):
+def _checked(
+    name: str,
+    value: Any,
+    what: str,
+    fits: Callable[[float], bool],
+    above: float = -INF,
+    at_least: float = -INF,
+    below: float = INF,
+    at_most: float = INF,
+) -> float:
     """A plain Python number, finite and within these bounds."""
     bounds = {"above": above, "of at least": at_least, "below": below, "of at most": at_most}
     said = [f"{word} {bound!r}" for word, bound in bounds.items() if abs(bound) < WIDEST]
@@ -123,22 +137,21 @@ def _checked(name: str, value, what: str, fits, above=-INF, at_least=-INF, below
     return plain
 
 
-def _short(value) -> str:
+def _short(value: object) -> str:
     """One line of it."""
     return " ".join(reprlib.repr(value).split())
 
 
-def as_numbers(name: str, values) -> np.ndarray:
+def as_numbers(name: str, values: ArrayLike) -> np.ndarray:
     """Numbers in float64, flat, of an array, list, Series or tensor, whatever device holds it; missing ones as NaN."""
-    if hasattr(values, "detach"):
-        values = (values if values.is_complex() else values.double()).detach().cpu().numpy()
-    if hasattr(values, "to_numpy"):
-        values = (
-            values.to_numpy(dtype=object) if values.dtype.kind not in "biufcmM" else values.to_numpy(na_value=np.nan)
-        )
-    values = np.asarray(values)
-    if values.dtype == object and all(one is None or is_number(one) for one in values.flat):
-        values = values.astype("float64")
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"{name} has values of type {values.dtype}: an error is measured between numbers.")
-    return values.astype("float64").ravel()
+    given: Any = values  # told apart by what it has, so that neither torch nor pandas is loaded here
+    if hasattr(given, "detach"):
+        given = (given if given.is_complex() else given.double()).detach().cpu().numpy()
+    if hasattr(given, "to_numpy"):
+        given = given.to_numpy(dtype=object) if given.dtype.kind not in "biufcmM" else given.to_numpy(na_value=np.nan)
+    found = np.asarray(given)
+    if found.dtype == object and all(one is None or is_number(one) for one in found.flat):
+        found = found.astype("float64")
+    if found.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has values of type {found.dtype}: an error is measured between numbers.")
+    return found.astype("float64").ravel()

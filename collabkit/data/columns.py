@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Hashable, Sequence
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from collabkit.checks import is_number
 from collabkit.data.vocabulary import Vocabulary, as_ids
@@ -16,7 +18,7 @@ DAY = 86_400  # seconds
 UNITS = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}  # in a second
 
 
-def one_of_each(df: pd.DataFrame, wanted: list) -> None:
+def one_of_each(df: pd.DataFrame, wanted: Sequence[Hashable]) -> None:
     """Raise unless the table has each of these columns once."""
     names = list(df.columns)
     for column in wanted:
@@ -26,7 +28,7 @@ def one_of_each(df: pd.DataFrame, wanted: list) -> None:
             raise ValueError(f"{names.count(column)} columns are named {column!r}: rename or drop all but one.")
 
 
-def refuse(df: pd.DataFrame, bad, problem: str, cure: str) -> None:
+def refuse(df: pd.DataFrame, bad: ArrayLike, problem: str, cure: str) -> None:
     """Raise when any row is bad, and show the first three."""
     bad = np.asarray(bad)
     if bad.any():
@@ -41,7 +43,7 @@ def refuse_twice(df: pd.DataFrame, key: pd.Series, problem: str, cure: str) -> N
         raise ValueError(f"{problem} ({twice.sum():,} of {len(df):,} rows). {cure} The first two are:\n{two}")
 
 
-def _numbers(df: pd.DataFrame, column) -> pd.Series:
+def _numbers(df: pd.DataFrame, column: str) -> pd.Series:
     """A column as float64, with NaN for what is none: dates, true and false, complex numbers, lists, other text."""
     given = df[column].astype(object) if df[column].dtype == "category" else df[column]
     if given.dtype == object:
@@ -51,7 +53,7 @@ def _numbers(df: pd.DataFrame, column) -> pd.Series:
     return pd.to_numeric(given, errors="coerce").astype("float64")
 
 
-def stars_of(df: pd.DataFrame, column, scale: tuple[float, float] | None) -> np.ndarray:
+def stars_of(df: pd.DataFrame, column: str, scale: tuple[float, float] | None) -> np.ndarray:
     """The ratings as float32."""
     stars = _numbers(df, column)
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused

@@ -9,12 +9,12 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,8 @@ from collabkit.ratings import Ratings
 
 FILMS_FILE = {"ratings.csv": "movies.csv", "ratings.dat": "movies.dat", "u.data": "u.item"}  # by ratings file
 GENRES_FILE = "u.genre"  # names the columns of u.item
-TYPES = {"user": "int32", "item": "int32", "rating": "float32", "timestamp": "int64"}
+TYPES: dict[Hashable, str] = {"user": "int32", "item": "int32", "rating": "float32", "timestamp": "int64"}
+Place = TypeVar("Place", Path, zipfile.Path)  # on the disk, or in a zip
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError)
 
 
@@ -43,7 +44,7 @@ class Edition:
     latin_1: bool = False  # titles that are not UTF-8 are this
 
 
-def ratings_file(folder):
+def ratings_file(folder: Place) -> Place | None:
     """The ratings in a folder, or in that of a zip; None when there are none."""
     return next((folder / name for name in FILMS_FILE if (folder / name).is_file()), None)
 
@@ -81,7 +82,7 @@ def _refuse_members(file: zipfile.ZipFile, edition: Edition) -> None:
                 )
 
 
-def read_folder(folder, edition: Edition) -> Ratings:
+def read_folder(folder: Place, edition: Edition) -> Ratings:
     """The edition in a folder: a ``Path``, or one of ``zipfile``.
 
     Raises: ``ValueError``, which names the file: one is missing; its hash is another, where we know it; it has other
@@ -109,7 +110,7 @@ def read_folder(folder, edition: Edition) -> Ratings:
 
 
 @contextmanager
-def _naming(file) -> Iterator[None]:
+def _naming(file: Place) -> Iterator[None]:
     try:
         yield
     except (ValueError, OverflowError, csv.Error) as error:  # pandas' errors of parsing and decoding are the first
@@ -117,7 +118,7 @@ def _naming(file) -> Iterator[None]:
 
 
 @contextmanager
-def _checked(file, edition: Edition, rows: int) -> Iterator[IO[bytes]]:
+def _checked(file: Place, edition: Edition, rows: int) -> Iterator[IO[bytes]]:
     """Open a file whose content is the published one, or, where its hash is not known, has as many whole rows."""
     with _naming(file):
         if known := edition.files_md5.get(file.name):
@@ -129,7 +130,7 @@ def _checked(file, edition: Edition, rows: int) -> Iterator[IO[bytes]]:
             yield stream
 
 
-def _md5(file) -> str:
+def _md5(file: Place) -> str:
     """Hash of a zip, or of a text as it would be with LF line ends."""
     digest = hashlib.md5(usedforsecurity=False)
     with file.open("rb") as stream:
@@ -141,7 +142,7 @@ def _md5(file) -> str:
     return digest.hexdigest()
 
 
-def _count_rows(file) -> int:
+def _count_rows(file: Place) -> int:
     """Ended lines, less the header: a last line that was cut off does not count."""
     with file.open("rb") as stream:
         ends = sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(2**20), b""))
@@ -215,7 +216,7 @@ def _read_films(text: str, suffix: str, genres: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["item", "title", "genres"]).astype({"item": "int32"})
 
 
-def _read_genres(file) -> list[str]:
+def _read_genres(file: Place) -> list[str]:
     """``u.genre``: a name and its number a line."""
     with _naming(file):
         rows = [line.split("|") for line in file.read_text("ascii").split()]

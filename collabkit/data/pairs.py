@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from collabkit.ratings import Vocabulary
 
 
-def pair_codes(users: Vocabulary, items: Vocabulary, user_ids, item_ids) -> list[np.ndarray]:
+def pair_codes(users: Vocabulary, items: Vocabulary, user_ids: ArrayLike, item_ids: ArrayLike) -> list[np.ndarray]:
     """For pairs of ids: user codes ``(n,)``, whether each is known, item codes ``(n,)``, whether each is known.
 
     One id on either side goes with all on the other. An unknown id has code 0.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Hashable, Iterable
+from typing import Any, Literal, overload
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 EXACT = 2**53  # a float holds every whole number up to here
 
@@ -23,7 +25,7 @@ class Vocabulary:
     Raises: ``TypeError`` for ids that are neither all whole numbers nor all text, ``ValueError`` for a missing one.
     """
 
-    def __init__(self, ids: Iterable[Hashable], what: str = "id"):
+    def __init__(self, ids: ArrayLike | Iterable[Hashable], what: str = "id"):
         values = as_ids(ids, what)
         # not pd.unique for text, which pandas 2 reads up to its first NUL
         unique = np.fromiter(dict.fromkeys(values), dtype=object) if values.dtype == object else pd.unique(values)
@@ -39,7 +41,7 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self._index)
 
-    def __contains__(self, id) -> bool:
+    def __contains__(self, id: int | str) -> bool:
         try:
             return bool(self.index([id], missing="unknown")[1][0])
         except (TypeError, ValueError):  # an id of another kind, or none at all
@@ -48,7 +50,13 @@ class Vocabulary:
     def __repr__(self) -> str:
         return f"Vocabulary({len(self):,} {self.what}s)"
 
-    def index(self, ids, missing: str = "raise"):
+    @overload
+    def index(self, ids: ArrayLike, missing: Literal["raise"] = "raise") -> np.ndarray: ...
+
+    @overload
+    def index(self, ids: ArrayLike, missing: Literal["unknown"]) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def index(self, ids: ArrayLike, missing: str = "raise") -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Codes of ``ids``.
 
         Args:
@@ -82,7 +90,7 @@ class Vocabulary:
         return codes
 
 
-def as_ids(ids, what: str = "id") -> np.ndarray:
+def as_ids(ids: ArrayLike | Iterable[Hashable], what: str = "id") -> np.ndarray:
     """One id, or any collection of them, as an array ``(n,)`` of whole numbers, or of ``str`` in an object array.
 
     Neither ever becomes the other, as they would in ``np.asarray([1, "a"])``, and text keeps what NumPy's own text
@@ -123,19 +131,20 @@ def is_text(ids: np.ndarray) -> bool:
     return ids.dtype == object and len(ids) > 0 and isinstance(ids[0], str)
 
 
-def flat(ids, what: str) -> np.ndarray:
+def flat(ids: ArrayLike | Iterable[Hashable], what: str) -> np.ndarray:
     """One id, or any collection of them, as an array ``(n,)``, whatever they are."""
-    if hasattr(ids, "detach"):
-        ids = ids.detach().cpu().numpy()
-    if isinstance(ids, np.ndarray) and ids.ndim == 0:
-        ids = ids[None]
-    if getattr(ids, "ndim", 1) > 1:
-        raise ValueError(f"{what} ids of shape {ids.shape}: pass them in one dimension, one id a row.")
-    if not pd.api.types.is_list_like(ids):
-        ids = [ids]
-    if not hasattr(ids, "dtype"):
-        ids = pd.Series([one.item() if hasattr(one, "detach") else one for one in ids], dtype=object)
-    column = pd.Series(ids)
+    given: Any = ids  # told apart by what it has, so that torch is not loaded here
+    if hasattr(given, "detach"):
+        given = given.detach().cpu().numpy()
+    if isinstance(given, np.ndarray) and given.ndim == 0:
+        given = given[None]
+    if getattr(given, "ndim", 1) > 1:
+        raise ValueError(f"{what} ids of shape {given.shape}: pass them in one dimension, one id a row.")
+    if not pd.api.types.is_list_like(given):
+        given = [given]
+    if not hasattr(given, "dtype"):
+        given = pd.Series([one.item() if hasattr(one, "detach") else one for one in given], dtype=object)
+    column = pd.Series(given)
     return column.to_numpy(dtype=object if pd.api.types.is_extension_array_dtype(column.dtype) else None)
 
 
@@ -147,5 +156,5 @@ def _whole(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _plain(id):
+def _plain(id: Any) -> int | str:
     return id.item() if hasattr(id, "item") else id

@@ -22,8 +22,13 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from importlib.resources import files
 from numbers import Real
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+Answer: TypeAlias = Any  # what a student has written: it may be anything
+Judge: TypeAlias = Callable[..., str | None]
 
 # Blue and vermilion: told apart with any colour vision, and readable under white text (contrast of 4.5 and more).
 QUIZ_COLOURS = {
@@ -62,7 +67,7 @@ class Verdict(int):
         pass
 
 
-def check(number: str, praise: str = "") -> Callable:
+def check(number: str, praise: str = "") -> Callable[[Judge], Callable[..., Verdict]]:
     """Turn a judge (answer -> hint or ``None``) into a check that prints, and returns whether the answer is right.
 
     Args:
@@ -70,9 +75,9 @@ def check(number: str, praise: str = "") -> Callable:
         praise: what to say after "Right.", such as what the answer shows.
     """
 
-    def decorate(judge: Callable[..., str | None]) -> Callable[..., Verdict]:
+    def decorate(judge: Judge) -> Callable[..., Verdict]:
         @wraps(judge)
-        def checked(*answers) -> Verdict:
+        def checked(*answers: Answer) -> Verdict:
             try:
                 if any(answer is None for answer in answers):
                     raise NotTried
@@ -90,14 +95,19 @@ def check(number: str, praise: str = "") -> Callable:
     return decorate
 
 
-def is_number(value) -> bool:
+def is_number(value: Answer) -> TypeGuard[float]:
     """Whether an answer is one finite number; an array without dimensions is one, True is none."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def hint_for(answer, mistakes: Iterable[tuple], tolerance: float = 1e-8, otherwise: str | None = None) -> str | None:
+def hint_for(
+    answer: Answer,
+    mistakes: Iterable[tuple[ArrayLike, str | None]],
+    tolerance: float = 1e-8,
+    otherwise: str | None = None,
+) -> str | None:
     """What to say of an answer: the hint of the first of ``(result, hint)`` that it equals, else ``otherwise``."""
     equals = (hint for result, hint in mistakes if np.allclose(answer, result, atol=tolerance))
     return next(equals, otherwise)
@@ -113,13 +123,13 @@ def mistaken_error(score: float, train_mse: float, valid_mse: float, tolerance: 
     return hint_for(score, mistakes, tolerance)
 
 
-def _asked(answer):
+def _asked(answer: Answer) -> Answer:
     """A student's function, watched: while it is a stub that returns ``None`` it counts as not tried."""
     if not inspect.isfunction(answer):
         return answer
 
     @wraps(answer)
-    def asked(*args, **kwargs):
+    def asked(*args: Any, **kwargs: Any) -> Answer:
         result = answer(*args, **kwargs)
         if result is None:
             raise NotTried
@@ -128,7 +138,7 @@ def _asked(answer):
     return asked
 
 
-def _near(answer):
+def _near(answer: Answer) -> Answer:
     """An answer whose tensors and models are on the CPU, where the checks compute; copies of those that are not."""
     if isinstance(answer, dict):
         return {key: _near(value) for key, value in answer.items()}
@@ -140,11 +150,11 @@ def _near(answer):
     return answer.detach().cpu() if _is_far(answer) else answer
 
 
-def _is_far(answer) -> bool:
+def _is_far(answer: Answer) -> bool:
     return getattr(getattr(answer, "device", None), "type", "cpu") != "cpu"
 
 
-def questions(chapter: int) -> list[dict]:
+def questions(chapter: int) -> list[dict[str, Any]]:
     """The quiz of one chapter, as jupyterquiz reads it."""
     path = files(__package__) / "quizzes" / f"{chapter:02}.json"
     if not path.is_file():

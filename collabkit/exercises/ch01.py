@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from collabkit.baselines import MeanBaseline
-from collabkit.exercises import check, hint_for
+from collabkit.exercises import Answer, check, hint_for
 from collabkit.metrics import mae, rmse
 from collabkit.movielens import load_movielens
 from collabkit.ratings import Ratings
@@ -14,7 +14,7 @@ from collabkit.splits import random_split
 
 
 @check("1.1", praise="One cell in 61 holds a rating.")
-def check_1(share):
+def check_1(share: Answer) -> str | None:
     """The share of the matrix that is empty."""
     if np.ndim(share) != 0 or isinstance(share, (str, bool)):
         return "give one number, between 0 and 1."
@@ -39,7 +39,7 @@ def check_1(share):
 
 
 @check("1.2", praise="It is smaller than the RMSE whenever the misses differ in size.")
-def check_2(function):
+def check_2(function: Answer) -> str | None:
     """A function of the mean absolute error."""
     if not callable(function):
         return "pass the function itself: check_2(my_mae), without calling it."
@@ -80,7 +80,7 @@ def _mae_hint(answer: float, actual: np.ndarray, predicted: np.ndarray) -> str |
 
 
 @check("1.3", praise="Few ratings are now trusted less than many.")
-def check_3(function):
+def check_3(function: Answer) -> str | None:
     """A function of training ratings that gives damped film means ``(I,)``."""
     if not callable(function):
         return "pass the function itself: check_3(my_film_means), without calling it."
@@ -97,7 +97,7 @@ def check_3(function):
     return None
 
 
-def _toy_hint(function) -> str | None:
+def _toy_hint(function: Answer) -> str | None:
     """What is wrong with film means on four films: one five, eight fives, eight ones, and no rating at all."""
     rows = [(1, 10, 5.0)] + [(u, 20, 5.0) for u in range(1, 9)] + [(u, 30, 1.0) for u in range(1, 9)] + [(1, 40, 3.0)]
     table = Ratings.from_frame(pd.DataFrame(rows, columns=["user", "item", "rating"]))

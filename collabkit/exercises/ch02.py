@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from numbers import Real
 
 import numpy as np
 import torch
 
-from collabkit.exercises import check, mistaken_error
+from collabkit.exercises import Answer, check, is_number, mistaken_error
 from collabkit.models import DotProduct
 from collabkit.movielens import load_movielens
 from collabkit.recipe import RECIPE
@@ -20,7 +19,7 @@ TOLERANCE = 0.03  # stars: wider than seeds and machines differ, narrower than t
 
 
 @check("2.1", praise="The middle factor speaks against the film, the other two outvote it.")
-def check_1(prediction):
+def check_1(prediction: Answer) -> str | None:
     """The dot product of (1.2, -0.5, 0.8) and (2, 1, 1.5)."""
     answer = np.asarray(prediction)
     if answer.size == 3:
@@ -47,7 +46,7 @@ def check_1(prediction):
 
 
 @check("2.2", praise="It agrees with autograd. The mean only enters through the error.")
-def check_2(function):
+def check_2(function: Answer) -> str | None:
     """A function ``(p, q, r, mu, lr) -> (new p, new q)``."""
     if not callable(function):
         return "pass the function itself: check_2(my_step), without calling it."
@@ -73,14 +72,18 @@ def check_2(function):
     return None
 
 
-def _step_hint(new_p, new_q, p, q, r, mu, lr) -> str | None:
+def _step_hint(
+    new_p: np.ndarray, new_q: np.ndarray, p: np.ndarray, q: np.ndarray, r: float, mu: float, lr: float
+) -> str | None:
     """What is wrong with one step, if anything."""
     down_p, down_q = _autograd_step(p, q, r, mu, lr)
     if np.allclose(new_p, down_p) and np.allclose(new_q, down_q):
         return None
     error = mu + p @ q - r
 
-    def step(error_p, error_q, q_used=q, p_used=p):
+    def step(
+        error_p: float, error_q: float, q_used: np.ndarray = q, p_used: np.ndarray = p
+    ) -> tuple[np.ndarray, np.ndarray]:
         return p - lr * error_p * q_used, q - lr * error_q * p_used
 
     other_error = mu + down_p @ q - r
@@ -115,11 +118,11 @@ def _step_hint(new_p, new_q, p, q, r, mu, lr) -> str | None:
     return "start with error = mu + p @ q - r. The gradient for p is then 2 · error · q; subtract lr times that."
 
 
-def _autograd_step(p, q, r, mu, lr) -> tuple[np.ndarray, np.ndarray]:
+def _autograd_step(p: np.ndarray, q: np.ndarray, r: float, mu: float, lr: float) -> tuple[np.ndarray, np.ndarray]:
     """The same step from PyTorch's own gradient."""
     tensors = [torch.tensor(part, requires_grad=True) for part in (p, q)]
-    ((mu + tensors[0] @ tensors[1] - r) ** 2).backward()
-    new_p, new_q = (tensor.detach() - lr * tensor.grad for tensor in tensors)
+    gradients = torch.autograd.grad((mu + tensors[0] @ tensors[1] - r) ** 2, tensors)
+    new_p, new_q = (tensor.detach() - lr * gradient for tensor, gradient in zip(tensors, gradients, strict=True))
     return new_p.cpu().numpy(), new_q.cpu().numpy()
 
 
@@ -128,7 +131,7 @@ def _autograd_step(p, q, r, mu, lr) -> tuple[np.ndarray, np.ndarray]:
     praise="Is a model with 5 factors too small? Look at its training loss, then train it for 20 epochs: it was mostly "
     "too slow. With few factors, each has to grow further before a dot product reaches three stars.",
 )
-def check_3(scores, best):
+def check_3(scores: Answer, best: Answer) -> str | None:
     """Validation RMSE by number of factors, and the best number."""
     if not isinstance(scores, dict) or set(scores) != set(FACTORS):
         return "the scores are a dictionary with the keys 5, 20, 50 and 100: {5: ..., 20: ..., 50: ..., 100: ...}"
@@ -136,7 +139,7 @@ def check_3(scores, best):
     for key, value in numbers.items():
         if value is None:
             return f"the score of {key} factors is still None."
-        if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(value):
+        if not is_number(value):
             return f"the score of {key} factors is {value!r}: give one number, its validation RMSE in stars."
     lowest = min(numbers, key=numbers.__getitem__)
     if best in numbers and best == max(numbers, key=numbers.__getitem__):

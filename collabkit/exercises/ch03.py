@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from collabkit.exercises import check
+from collabkit.exercises import Answer, check
 from collabkit.models import sigmoid_range
 
 
 @check("3.1", praise="The way back through a sigmoid is called the logit.")
-def check_1(score):
+def check_1(score: Answer) -> str | None:
     """The score that gives 4 stars under (0, 5.5)."""
     if isinstance(score, (str, bool)):
         return "give one number."
@@ -37,7 +39,7 @@ def check_1(score):
 
 
 @check("3.2", praise="Any score, any range, and a slope that is always a number.")
-def check_2(function):
+def check_2(function: Answer) -> str | None:
     """A function like ``sigmoid_range`` that does not call PyTorch's sigmoid."""
     if not callable(function):
         return "pass the function itself: check_2(my_sigmoid_range), without calling it."
@@ -89,7 +91,7 @@ def _value_hint(stars: torch.Tensor, x: torch.Tensor, lo: float, hi: float) -> s
     return next((hint for value, hint in mistakes if torch.allclose(stars.float(), value, atol=1e-4)), fallback)
 
 
-def _edge_hint(function, lo: float, hi: float) -> str | None:
+def _edge_hint(function: Answer, lo: float, hi: float) -> str | None:
     """What goes wrong far out, in the value or in its gradient, if anything."""
     x = torch.tensor([-1000.0, -100.0, 100.0, 1000.0], requires_grad=True)  # (4,)
     stars = function(x, lo, hi)
@@ -112,13 +114,15 @@ class _Watch(TorchFunctionMode):
 
     called = False
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         self.called |= getattr(func, "__name__", "") in {"sigmoid", "sigmoid_", "special_expit", "expit"}
         return func(*args, **(kwargs or {}))
 
 
 @check("3.3", praise="Now train it: what is left for the sigmoid?")
-def check_3(build):
+def check_3(build: Answer) -> str | None:
     """A class ``(n_users, n_items, n_factors, mean)`` of modules that predict the mean plus the dot product."""
     if isinstance(build, nn.Module):
         return "pass the class itself, not a model made from it: check_3(my_mean_start)."
@@ -128,7 +132,7 @@ def check_3(build):
         return _hint_for(build, 3.5) or _hint_for(build, 2.0)
 
 
-def _hint_for(build, mean: float) -> str | None:
+def _hint_for(build: Answer, mean: float) -> str | None:
     n_users, n_items, n_factors = 7, 5, 3
     model = build(n_users, n_items, n_factors, mean)
     if not isinstance(model, nn.Module):

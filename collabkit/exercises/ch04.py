@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from fastai.callback.core import Callback
 
-from collabkit.exercises import NotTried, check
+from collabkit.exercises import Answer, NotTried, check
 from collabkit.metrics import rmse
 from collabkit.models import DotProductBias
 from collabkit.movielens import load_movielens
@@ -22,14 +22,14 @@ from collabkit.training.fit import fit_recipe
 
 
 @check("4.1", praise="Taste and a loved film pull up, the strict user pulls down.")
-def check_1(stars):
+def check_1(stars: Answer) -> str | None:
     """The prediction for a strict user and a film that people like, in stars."""
     answer = np.asarray(stars)
     if answer.size != 1 or answer.dtype.kind not in "iuf":
         return "give one number, in stars."
     stars = answer.item()
 
-    def squeezed(score, hi=5.5):
+    def squeezed(score: float, hi: float = 5.5) -> float:
         return hi / (1 + math.exp(-score))
 
     right = squeezed(0.9)
@@ -59,7 +59,7 @@ def check_1(stars):
 
 
 @check("4.2", praise="A damped mean of what the films leave.")
-def check_2(function):
+def check_2(function: Answer) -> str | None:
     """A function ``(train, item_bias, k) -> (U,)`` of the best user biases."""
     if not callable(function):
         return "pass the function itself: check_2(my_user_bias), without calling it."
@@ -86,7 +86,7 @@ def _toy() -> tuple[Ratings, np.ndarray]:
     return table.take(table.user < 3), np.array([0.7, 0.3, -0.5])
 
 
-def _damped(code, values, n: int, k: float) -> np.ndarray:
+def _damped(code: np.ndarray, values: np.ndarray, n: int, k: float) -> np.ndarray:
     count = np.bincount(code, minlength=n)
     return np.bincount(code, weights=values, minlength=n) / np.maximum(count + k, 1e-9)
 
@@ -148,7 +148,7 @@ def _bias_hint(answer: np.ndarray, train: Ratings, item_bias: np.ndarray, k: flo
 
 
 @check("4.3", praise="The rows that pick an epoch are no judges of it.")
-def check_3(function):
+def check_3(function: Answer) -> str | None:
     """A function ``(actual, predictions, rows) -> (epoch, MSE on the rows, MSE of that epoch on the others)``."""
     if not callable(function):
         return "pass the function itself: check_3(my_pick), without calling it."
@@ -165,10 +165,11 @@ def check_3(function):
         answer = function(actual.copy(), predictions.copy(), rows.copy())
         if hint := _pick_hint(answer, actual, predictions, rows):
             return hint
-    return _flattery(function)
+    _flattery(function)
+    return None
 
 
-def _pick_hint(answer, actual, predictions, rows) -> str | None:
+def _pick_hint(answer: Answer, actual: np.ndarray, predictions: np.ndarray, rows: np.ndarray) -> str | None:
     """What is wrong with one pick, if anything."""
     if not isinstance(answer, (tuple, list)) or len(answer) != 3:
         return "return three things: return epoch, picked_on, others"
@@ -203,7 +204,7 @@ def _pick_hint(answer, actual, predictions, rows) -> str | None:
     return None
 
 
-def _flattery(function) -> None:
+def _flattery(function: Answer) -> None:
     """Measure on a new split what picking flatters, and print it."""
     run, rng = _epochs(), np.random.default_rng(0)
     errors = []
@@ -219,10 +220,10 @@ def _flattery(function) -> None:
 class _Keep(Callback):
     """Predictions for the validation ratings after each epoch."""
 
-    def before_fit(self):
-        self.predictions = []
+    def before_fit(self) -> None:
+        self.predictions: list[np.ndarray] = []
 
-    def after_epoch(self):
+    def after_epoch(self) -> None:
         with torch.no_grad():
             self.predictions.append(self.model(self.dls.valid.dataset.x).flatten().cpu().numpy())
 

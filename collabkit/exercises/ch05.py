@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from collabkit.exercises import NotTried, check
+from collabkit.exercises import Answer, NotTried, check
 
 # ---------------------------------------------------------------- 5.1: how many parameters
 
 
 @check("5.1", praise="Nearly all of them are film factors: the films are many, and a bias is one number.")
-def check_1(function):
+def check_1(function: Answer) -> str | None:
     """A function ``(n_users, n_items, n_factors) -> number of parameters``."""
     if not callable(function):
         return "pass the function itself: check_1(my_count), without calling it."
@@ -56,7 +58,7 @@ def check_1(function):
 
 
 @check("5.2", praise="Registered, looked up, trained, and no stranger gets the last row.")
-def check_2(build):
+def check_2(build: Answer) -> str | None:
     """A class ``(n, n_factors)`` of modules that look up rows of their one parameter."""
     if isinstance(build, nn.Module):
         return "pass the class itself, not a layer made from it: check_2(my_embedding)."
@@ -69,7 +71,7 @@ def check_2(build):
         return _registration_hint(layer, 40, 3) or _lookup_hint(build(6, 2)) or _unknown_hint(build(6, 2))
 
 
-def _registration_hint(layer, n: int, n_factors: int) -> str | None:
+def _registration_hint(layer: Answer, n: int, n_factors: int) -> str | None:
     """What is wrong with the parameters, if anything."""
     if not isinstance(layer, nn.Module):
         return f"calling it gives a {type(layer).__name__}. Write a class of nn.Module."
@@ -148,7 +150,9 @@ class _Watch(TorchFunctionMode):
 
     called = False
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         self.called |= getattr(func, "__name__", "") in {"embedding", "embedding_bag"}
         return func(*args, **(kwargs or {}))
 
@@ -160,7 +164,7 @@ LR = 0.1
 
 
 @check("5.3", praise="Step for step what SparseAdam does.")
-def check_3(function):
+def check_3(function: Answer) -> str | None:
     """A function ``(table, rows, gradient, state, lr) -> table``, one step of an Adam that leaves other rows alone."""
     if not callable(function):
         return "pass the function itself: check_3(my_lazy_adam), without calling it."

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from collabkit.exercises import check, hint_for, is_number, mistaken_error
+from collabkit.exercises import Answer, check, hint_for, is_number, mistaken_error
 from collabkit.models import DotProductBias
 from collabkit.movielens import load_movielens
 from collabkit.recipe import RECIPE
@@ -23,7 +25,7 @@ WORSE = 0.0035  # stars above the score at GOOD: narrower than half and twice th
 
 
 @check("6.1", praise="The decay took 0.2 off, Adam another 0.12.")
-def check_1(weight):
+def check_1(weight: Answer) -> str | None:
     """Weight 2, direction 0.6, learning rate 0.2, decay 0.5: one step of AdamW."""
     answer = np.asarray(weight.detach() if isinstance(weight, Tensor) else weight)
     if answer.size != 1 or answer.dtype.kind not in "iuf":
@@ -52,11 +54,12 @@ def check_1(weight):
 
 
 @check("6.2", praise="That is the optimizer behind every fit of this course.")
-def check_2(step):
+def check_2(step: Answer) -> str | None:
     """A function (w, g, m, v, t, lr, wd, betas, eps) -> (new w, new m, new v)."""
     if not callable(step):
         return "pass the function itself: check_2(my_adamw_step), without calling it."
-    for t, options in [(3, {"betas": (0.8, 0.95), "eps": 0.05}), (1, {})]:
+    runs: list[tuple[int, dict[str, Any]]] = [(3, {"betas": (0.8, 0.95), "eps": 0.05}), (1, {})]
+    for t, options in runs:
         generator = torch.Generator().manual_seed(t)
         w, g, m, v = torch.randn(4, 3, 2, generator=generator, dtype=torch.float64)  # (3, 2) each
         m, v = m * (t > 1), v.abs() * (t > 1)  # before the first step both are 0
@@ -66,12 +69,12 @@ def check_2(step):
             return hint
         if not all(map(torch.equal, (w, g, m, v), given)):
             return "it changes its arguments. Write m = beta · m + …, which makes a new tensor, rather than m *= …"
-        if hint := _step_hint(answer, *given, t, 0.1, 0.5, **options):
+        if hint := _step_hint(answer, given, t, 0.1, 0.5, **options):
             return hint
     return None if _follows_torch(step) else "single steps are right, but a run of them leaves PyTorch's AdamW."
 
 
-def _form_hint(answer, w: Tensor) -> str | None:
+def _form_hint(answer: Answer, w: Tensor) -> str | None:
     """What is wrong with the form of an answer, if anything."""
     if not isinstance(answer, (tuple, list)) or len(answer) != 3:
         return "return three things: the new w, the new m and the new v."
@@ -83,10 +86,27 @@ def _form_hint(answer, w: Tensor) -> str | None:
     return None
 
 
-def _step_hint(answer, w, g, m, v, t, lr, wd, betas=(0.9, 0.99), eps=1e-5) -> str | None:
-    """What is wrong with one step, if anything."""
+def _step_hint(
+    answer: Answer,
+    given: Sequence[Tensor],
+    t: int,
+    lr: float,
+    wd: float,
+    betas: tuple[float, float] = (0.9, 0.99),
+    eps: float = 1e-5,
+) -> str | None:
+    """What is wrong with one step from w, g, m and v, if anything."""
+    w, g, m, v = given
 
-    def adam(g=g, b1=betas[0], b2=betas[1], correct=True, inside=False, root=True, small=eps):
+    def adam(
+        g: Tensor = g,
+        b1: float = betas[0],
+        b2: float = betas[1],
+        correct: bool = True,
+        inside: bool = False,
+        root: bool = True,
+        small: float = eps,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         new_m, new_v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
         mean, square = (new_m / (1 - b1**t), new_v / (1 - b2**t)) if correct else (new_m, new_v)
         if not root:
@@ -128,7 +148,18 @@ def _step_hint(answer, w, g, m, v, t, lr, wd, betas=(0.9, 0.99), eps=1e-5) -> st
     return next((hint for wrong, hint in mistakes if same(new_w, wrong)), fallback)
 
 
-def _means_hint(new_m, new_v, g, m, v, t, betas, right_m, right_v, same) -> str | None:
+def _means_hint(
+    new_m: Tensor,
+    new_v: Tensor,
+    g: Tensor,
+    m: Tensor,
+    v: Tensor,
+    t: int,
+    betas: tuple[float, float],
+    right_m: Tensor,
+    right_v: Tensor,
+    same: Callable[[Tensor, Tensor], bool],
+) -> str | None:
     """What is wrong with the running means, if anything."""
     b1, b2 = betas
     if same(new_m, right_m) and same(new_v, right_v):
@@ -149,7 +180,7 @@ def _means_hint(new_m, new_v, g, m, v, t, betas, right_m, right_v, same) -> str 
     return f"start with the running means: the new {which} is not right yet."
 
 
-def _follows_torch(step) -> bool:
+def _follows_torch(step: Answer) -> bool:
     """Whether seven steps from the start end where PyTorch's AdamW does."""
     generator = torch.Generator().manual_seed(9)
     start, *gradients = torch.randn(8, 4, generator=generator, dtype=torch.float64)
@@ -167,7 +198,7 @@ def _follows_torch(step) -> bool:
     "6.3",
     praise="It is much the same decay as for 50 factors.",
 )
-def check_3(scores):
+def check_3(scores: Answer) -> str | None:
     """Validation RMSE by decay, for 20 factors."""
     if not isinstance(scores, dict) or len(scores) < 3:
         return "the scores are a dictionary of three decays or more: {0.1: ..., 0.5: ..., 2: ...}"

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from collabkit.exercises import NotTried, check
+from collabkit.exercises import Answer, NotTried, check
 
 
 @check("7.1", praise="Below 0: the two films point away from each other.")
-def check_1(cosine):
+def check_1(cosine: Answer) -> str | None:
     """The cosine between (3, 4) and (1, -2)."""
     if np.ndim(cosine) != 0 or isinstance(cosine, (str, bool)):
         return "give one number."
@@ -39,7 +39,7 @@ def check_1(cosine):
 
 
 @check("7.2", praise="The floor keeps the accidents out.")
-def check_2(function):
+def check_2(function: Answer) -> str | None:
     """A function of factors, item, counts, a floor and k that returns the codes of the k most similar items."""
     if not callable(function):
         return "pass the function itself: check_2(my_similar_items), without calling it."
@@ -65,7 +65,9 @@ def check_2(function):
     return None
 
 
-def _similar_hint(answer: np.ndarray, factors, item: int, counts, at_least: int, k: int) -> str | None:
+def _similar_hint(
+    answer: np.ndarray, factors: np.ndarray, item: int, counts: np.ndarray, at_least: int, k: int
+) -> str | None:
     """What is wrong with a list of similar items, if anything."""
     if answer.shape != (k,):
         return f"for k = {k} it returns shape {answer.shape}. It should be k codes, of shape ({k},)."
@@ -74,7 +76,7 @@ def _similar_hint(answer: np.ndarray, factors, item: int, counts, at_least: int,
     unit = factors / np.linalg.norm(factors, axis=1, keepdims=True)  # (I, K)
     everybody = np.arange(len(factors))
 
-    def ranked(closeness, allowed) -> np.ndarray:
+    def ranked(closeness: np.ndarray, allowed: np.ndarray) -> np.ndarray:
         allowed = allowed[allowed != item]
         return allowed[np.argsort(-closeness[allowed])][:k]
 
@@ -107,7 +109,7 @@ def _similar_hint(answer: np.ndarray, factors, item: int, counts, at_least: int,
 
 
 @check("7.3", praise="A direction with a name, since you gave it one.")
-def check_3(function):
+def check_3(function: Answer) -> str | None:
     """A function of factors and a bool array that returns a direction from old to new films ``(K,)``."""
     if not callable(function):
         return "pass the function itself: check_3(my_direction), without calling it."
@@ -148,7 +150,7 @@ def _in_order(coordinate: np.ndarray, new: np.ndarray) -> float:
     return float(np.mean(coordinate[new][:, None] > coordinate[~new]))
 
 
-def _direction_hint(direction: np.ndarray, factors: np.ndarray, new: np.ndarray, function) -> str | None:
+def _direction_hint(direction: np.ndarray, factors: np.ndarray, new: np.ndarray, function: Answer) -> str | None:
     """What is wrong with a direction, if it can be seen without trying it on other films."""
     n, k = factors.shape
     if direction.shape == (n,):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from numbers import Real
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from collabkit.exercises import NotTried, check
+from collabkit.exercises import Answer, NotTried, check
 from collabkit.models import sigmoid_range
 from collabkit.movielens import load_movielens
 from collabkit.results.bands import band
@@ -16,13 +16,13 @@ from collabkit.training.fit import fit_recipe
 
 
 @check("8.1", praise="Nearly all of them are in the tables, as usual.")
-def check_1(count):
+def check_1(count: Answer) -> str | None:
     """Parameters of ``EmbeddingNet(1000, 500, (8, 12), layers=(16, 4), embedding_dropout=0.5)``."""
     if isinstance(count, bool) or not isinstance(count, Real):
         return "give one number."
     tables = 1000 * 8 + 500 * 12
     weights, biases = 20 * 16 + 16 * 4 + 4 * 1, 16 + 4 + 1
-    mistakes = {
+    mistakes: dict[object, str] = {
         tables: "those are the tables. The layers have weights and biases too.",
         weights + biases: "those are the layers. The two tables are parameters as well.",
         tables + weights: "each linear layer also has a bias for each of its outputs.",
@@ -43,7 +43,7 @@ def check_1(count):
 
 
 @check("8.2", praise="With the film tower run once for all films, a user costs one small product.")
-def check_2(build):
+def check_2(build: Answer) -> str | None:
     """A class of two towers, as in the chapter, whose ``forward`` is the student's."""
     if not isinstance(build, type) or not issubclass(build, nn.Module):
         return "pass the class itself, not a model made from it: check_2(my_two_towers)."
@@ -54,7 +54,7 @@ def check_2(build):
     return None
 
 
-def _tower_hint(build, y_range) -> str | None:
+def _tower_hint(build: Answer, y_range: tuple[float, float] | None) -> str | None:
     """What is wrong with the scores of a two-tower model, if anything."""
     torch.manual_seed(82)
     model = build(7, 7, 6, y_range)  # as many films as users: swapped columns then give a hint, not an IndexError
@@ -77,7 +77,7 @@ def _tower_hint(build, y_range) -> str | None:
     if stars.shape != (len(x), 1):
         return f"pairs of shape (B, 2) gave predictions of shape {tuple(stars.shape)}. It should be (B, 1)."
 
-    def ranged(score):
+    def ranged(score: Tensor) -> Tensor:
         return score if y_range is None else sigmoid_range(score, *y_range)
 
     flat = (p * q).sum(dim=1, keepdim=True)  # (B, 1)
@@ -107,7 +107,7 @@ def _tower_hint(build, y_range) -> str | None:
 
 
 @check("8.3", praise="A net can use a product. It only could not make one.")
-def check_3(build):
+def check_3(build: Answer) -> str | None:
     """A class with a hidden layer and products that closes half of the gap between net and dot product."""
     if not isinstance(build, type) or not issubclass(build, nn.Module):
         return "pass a class of modules, not a model made from it: check_3(my_net)."
@@ -162,7 +162,7 @@ def _shape_hint(model: nn.Module) -> str | None:
     return None
 
 
-def _train(build) -> float:
+def _train(build: Answer) -> float:
     """Validation RMSE of one fit by the course recipe, on the split and from the seed of the chapter."""
     learn = fit_recipe(random_split(load_movielens(), seed=0), lambda *sizes: build(*sizes, (0, 5.5)))
     return learn.recorder.values[-1][2]

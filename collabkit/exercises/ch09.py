@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from collabkit.blocks import Blocks
-from collabkit.exercises import check, hint_for, is_number
+from collabkit.exercises import Answer, check, hint_for, is_number
 from collabkit.metrics import rmse
 from collabkit.movielens import load_movielens
+from collabkit.ratings import Ratings
 from collabkit.splits import random_split
 
 N_FACTORS, N_SWEEPS = 8, 6
@@ -24,13 +25,13 @@ WORSE = 0.004  # stars above the score at GOOD: narrower than half and twice the
     "9.1",
     praise="With λ = 0 it would be 1 and 1/2, which fits both ratings exactly: the penalty took its share of both.",
 )
-def check_1(row):
+def check_1(row: Answer) -> str | None:
     """Films [1, 2] and [1, 0], left-overs 2 and 1, λ = 1: the row [bias, factor]."""
     answer = _array(row)
     if answer is None or answer.size != 2:
         return "give two numbers, the bias and the factor: [b, p]."
     answer = answer.ravel()
-    mistakes = [
+    mistakes: list[tuple[list[float], str]] = [
         ([1, 0.5], "that fits both ratings exactly: λ is missing. Add it to the diagonal of the matrix."),
         ([7 / 6, 1 / 3], "the bias pays λ too: it belongs on both entries of the diagonal."),
         ([0.5, 0.75], "the factor pays λ too: it belongs on both entries of the diagonal."),
@@ -55,7 +56,7 @@ def check_1(row):
 @check(
     "9.2", praise="One small system of equations, and a new user is in the model. A user without ratings gets zeros."
 )
-def check_2(update):
+def check_2(update: Answer) -> str | None:
     """A function (Q (m, 1 + K), y (m,), penalty) -> [bias, factors] (1 + K,)."""
     if not callable(update):
         return "pass the function itself: check_2(my_user_update), without calling it."
@@ -74,7 +75,7 @@ def check_2(update):
     return None
 
 
-def _update_hint(answer, Q: np.ndarray, y: np.ndarray, penalty: float) -> str | None:
+def _update_hint(answer: Answer, Q: np.ndarray, y: np.ndarray, penalty: float) -> str | None:
     """What is wrong with one user's row, if anything."""
     m, width = Q.shape
     row = _array(answer)
@@ -89,7 +90,7 @@ def _update_hint(answer, Q: np.ndarray, y: np.ndarray, penalty: float) -> str | 
     X, eye = np.column_stack([np.ones(m), Q[:, 1:]]), np.eye(width)
     left = y - Q[:, 0]
 
-    def ridge(X=X, left=left, pay=penalty * eye):
+    def ridge(X: np.ndarray = X, left: np.ndarray = left, pay: np.ndarray = penalty * eye) -> np.ndarray:
         matrix = X.T @ X + pay
         return np.linalg.solve(matrix, X.T @ left) if np.linalg.cond(matrix) < 1e12 else np.full(width, np.nan)
 
@@ -136,7 +137,7 @@ def _update_hint(answer, Q: np.ndarray, y: np.ndarray, penalty: float) -> str | 
     praise="λ is now a share of each row's ratings, so it is small. On these ratings it does not beat the plain "
     "penalty, which holds rows with few ratings back harder.",
 )
-def check_3(solve, scores):
+def check_3(solve: Answer, scores: Answer) -> str | None:
     """The weighted half-step, and held-out RMSE by λ."""
     if not callable(solve):
         return "pass the function itself first: check_3(my_weighted_solve, my_scores)."
@@ -162,7 +163,7 @@ def check_3(solve, scores):
     return None
 
 
-def _solve_hint(solve) -> str | None:
+def _solve_hint(solve: Answer) -> str | None:
     """What is wrong with a weighted half-step, if anything."""
     generator = torch.Generator().manual_seed(0)
     n, width, penalty = 7, 4, 0.3
@@ -258,14 +259,14 @@ def _fit(penalty: float, weighted: bool = True) -> tuple[float, float]:
         P = half(users, torch.bincount(user, minlength=train.n_users), Q, y - Q[item, 0])
         Q = half(films, torch.bincount(item, minlength=train.n_items), P, y - P[user, 0])
 
-    def error(part) -> float:
+    def error(part: Ratings) -> float:
         p, q = P[torch.from_numpy(part.user).long()], Q[torch.from_numpy(part.item).long()]
         return rmse(part.rating, mu + p[:, 0] + q[:, 0] + (p[:, 1:] * q[:, 1:]).sum(dim=1))
 
     return error(train), error(split.valid)
 
 
-def _array(answer) -> np.ndarray | None:
+def _array(answer: Answer) -> np.ndarray | None:
     """An answer as numbers, or None."""
     try:
         return np.asarray(answer.detach() if isinstance(answer, Tensor) else answer, dtype="float64")

@@ -6,13 +6,13 @@ from collections import namedtuple
 
 import numpy as np
 
-from collabkit.exercises import check, hint_for
+from collabkit.exercises import Answer, check, hint_for
 
 Lists = namedtuple("Lists", "recommender user")
 
 
 @check("10.1", praise="Precision asks how much of the list is good, recall how much of what is good is in the list.")
-def check_1(precision):
+def check_1(precision: Answer) -> str | None:
     """A function (ranked, relevant, k) -> share of the first k places that are relevant."""
     if not callable(precision):
         return "pass the function itself: check_1(my_precision), without calling it."
@@ -41,7 +41,7 @@ def check_1(precision):
 
 
 @check("10.2", praise="A new user is one small ridge regression away, and nothing else has to move.")
-def check_2(fold_in):
+def check_2(fold_in: Answer) -> str | None:
     """A function (Q, b, rated, stars, mean, penalty) -> [bias, factors] of a new user ``(1 + K,)``."""
     if not callable(fold_in):
         return "pass the function itself: check_2(my_fold_in), without calling it."
@@ -58,7 +58,7 @@ def check_2(fold_in):
         return f"with K = 3 factors it returns shape {answer.shape}: return one bias and three factors, shape (4,)."
     X = np.column_stack([np.ones(len(rated)), Q[rated]])  # (n, 1 + K)
 
-    def ridge(target, penalty=penalty):
+    def ridge(target: np.ndarray, penalty: float = penalty) -> np.ndarray:
         return np.linalg.solve(X.T @ X + penalty * np.eye(4), X.T @ target)
 
     misses = stars - b[rated] - X @ mean
@@ -85,7 +85,7 @@ def check_2(fold_in):
 
 
 @check("10.3", praise="Whether such a list is better is a question for recall@10, not for the check.")
-def check_3(recommend):
+def check_3(recommend: Answer) -> str | None:
     """A function (recommender, user, k, at_least) -> item ids, best first."""
     if not callable(recommend):
         return "pass the function itself: check_3(my_recommend), without calling it."

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from collabkit.exercises import NotTried, check, hint_for
+from collabkit.exercises import Answer, NotTried, check, hint_for
 from collabkit.movielens import load_movielens
+from collabkit.ratings import Ratings
 
 
 @check("11.1", praise="The user with one rating now weighs as much as the user with two.")
-def check_1(error):
+def check_1(error: Answer) -> str | None:
     """User 1 misses by 0.5 and 3.5 stars, user 2 by 1 star: the mean of the two users' RMSE."""
     if isinstance(error, bool) or np.size(error) != 1 or np.asarray(error).dtype.kind not in "iuf":
         return "give one number."
@@ -33,7 +34,7 @@ def check_1(error):
 
 
 @check("11.2", praise="That is temporal_split, with one cut.")
-def check_2(function):
+def check_2(function: Answer) -> str | None:
     """A function (timestamp, share) -> boolean mask of the latest ratings."""
     if not callable(function):
         return "pass the function itself: check_2(my_temporal_split), without calling it."
@@ -53,10 +54,12 @@ def _cases() -> Iterator[tuple[np.ndarray, float]]:
     yield rng.permutation(100) * 1000, 0.2  # no ties, in no order
     yield rng.permutation(100) ** 3, 0.3  # times far from evenly spread
     yield rng.permutation(np.repeat(np.arange(12), 9)), 0.3  # nine ratings a second
-    yield load_movielens().timestamp, 0.1
+    real = load_movielens().timestamp
+    assert real is not None  # MovieLens has them
+    yield real, 0.1
 
 
-def _mask_hint(mask, timestamp: np.ndarray, share: float) -> str | None:
+def _mask_hint(mask: Answer, timestamp: np.ndarray, share: float) -> str | None:
     """What is wrong with the mask of held-out ratings, if anything."""
     mask, n = np.asarray(mask), len(timestamp)
     if mask.shape != (n,):
@@ -97,7 +100,7 @@ def _mask_hint(mask, timestamp: np.ndarray, share: float) -> str | None:
     praise="The film means were taken over all ratings, so each held-out rating had a say in its own prediction. "
     "A film with one rating gave it away entirely.",
 )
-def check_3(leak, gain):
+def check_3(leak: Answer, gain: Answer) -> str | None:
     """The letter of the protocol that leaks, and a function protocol -> stars gained on shuffled ratings."""
     if not callable(gain):
         return "pass the function itself: check_3(my_leak, my_gain_from_nothing), without calling it."
@@ -113,13 +116,13 @@ def check_3(leak, gain):
     return None if letter == "b" else 'name the leak by its letter: "a", "b" or "c".'
 
 
-def _gain_hint(gain) -> str | None:
+def _gain_hint(gain: Answer) -> str | None:
     """What is wrong with the function that shuffles the stars, if anything."""
     original = load_movielens()
     spread = float(original.rating.std())
     seen = []
 
-    def spy(ratings):
+    def spy(ratings: Ratings) -> float:
         seen.append(ratings)
         return spread - 0.1 if len(seen) % 2 else spread - 0.3  # never the same twice running
 
@@ -154,7 +157,7 @@ def _gain_hint(gain) -> str | None:
     return hint_for(answer, mistakes, 2e-3, fallback)
 
 
-def _shuffle_hint(ratings, original) -> str | None:
+def _shuffle_hint(ratings: Answer, original: Ratings) -> str | None:
     """What is wrong with one shuffled table, if anything."""
     if not hasattr(ratings, "rating") or not hasattr(ratings, "users"):
         return "give the protocol Ratings, not a DataFrame: Ratings.from_frame(table)."

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from collabkit.exercises import check, hint_for, is_number
+from collabkit.exercises import Answer, check, hint_for, is_number
 
 SAME = 5e-3  # answers of 12.1 may be rounded to two decimals
 
 
 @check("12.1", praise="Precisions add up, and the mean is where the two pulls balance.")
-def check_1(mean, deviation):
+def check_1(mean: Answer, deviation: Answer) -> str | None:
     """Mean and standard deviation of a bias after six ratings of one star, α = 2, λ = 4."""
     for value, name in ((mean, "mean"), (deviation, "deviation")):
         if not is_number(value):
@@ -47,7 +47,7 @@ def check_1(mean, deviation):
 
 
 @check("12.2", praise="Without ratings it gives back the prior, and with many it forgets it.")
-def check_2(posterior):
+def check_2(posterior: Answer) -> str | None:
     """A function (X, y, alpha, Lambda) -> mean ``(1 + K,)``, covariance ``(1 + K, 1 + K)``."""
     if not callable(posterior):
         return "pass the function itself: check_2(my_posterior), without calling it."
@@ -72,7 +72,9 @@ def check_2(posterior):
     return None
 
 
-def _posterior_hint(mean, covariance, X, y, alpha, Lambda) -> str | None:
+def _posterior_hint(
+    mean: np.ndarray, covariance: np.ndarray, X: np.ndarray, y: np.ndarray, alpha: float, Lambda: np.ndarray
+) -> str | None:
     gram, prior = X.T @ X, np.diag(Lambda)
     A = alpha * gram + prior
     right = np.linalg.inv(A)
@@ -101,7 +103,7 @@ def _posterior_hint(mean, covariance, X, y, alpha, Lambda) -> str | None:
 
 
 @check("12.3", praise="It holds a little more than it claims: these intervals are slightly too wide, not too narrow.")
-def check_3(coverage, held_out, share):
+def check_3(coverage: Answer, held_out: Answer, share: Answer) -> str | None:
     """A function (actual, stars, deviation, share) -> observed share; (actual, stars, deviation); the share at 0.8."""
     if not callable(coverage):
         return "pass the function itself first: check_3(my_coverage, (valid.rating, stars, deviation), my_share)."
@@ -113,7 +115,8 @@ def check_3(coverage, held_out, share):
             return hint
     if not is_number(share):
         return f"your function is right. my_share should be one number, and you have {share!r}."
-    right = _covered(*(np.asarray(one, dtype="float64") for one in held_out), 0.8)
+    actual, stars, deviation = (np.asarray(one, dtype="float64") for one in held_out)
+    right = _covered(actual, stars, deviation, 0.8)
     if abs(share - right) <= SAME:
         return None
     if abs(share - 0.8) <= SAME:
@@ -123,7 +126,9 @@ def check_3(coverage, held_out, share):
     return f"your function is right, but at 0.8 the share is {right:.3f} and you have {share:.3f}. Call it at 0.8."
 
 
-def _coverage_hint(answer, actual, stars, deviation, level) -> str | None:
+def _coverage_hint(
+    answer: Answer, actual: np.ndarray, stars: np.ndarray, deviation: np.ndarray, level: float
+) -> str | None:
     if not is_number(answer):
         return f"return one number, the share of ratings inside; it returns {type(answer).__name__}."
     right = _covered(actual, stars, deviation, level)
@@ -155,5 +160,5 @@ def _coverage_hint(answer, actual, stars, deviation, level) -> str | None:
     return hint_for(answer, mistakes, 1e-9, fallback)
 
 
-def _covered(actual, stars, deviation, share: float) -> float:
+def _covered(actual: np.ndarray, stars: np.ndarray, deviation: np.ndarray, share: float) -> float:
     return float(np.mean(np.abs(actual - stars) <= norm.ppf((1 + share) / 2) * deviation))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from collabkit.bayes import BayesianMF
-from collabkit.exercises import check, hint_for, is_number
+from collabkit.exercises import Answer, check, hint_for, is_number
 from collabkit.features import film_features, popularity
 from collabkit.metrics import rmse
 from collabkit.movielens import load_movielens
@@ -20,7 +20,7 @@ GAIN = 0.001  # stars
 
 
 @check("13.1", praise="The features give the centre, and each rating moves the film away from it.")
-def check_1(centre, bias):
+def check_1(centre: Answer, bias: Answer) -> str | None:
     """Centre of the prior and bias of a film with features worth 0.2 and two ratings of one star, λ = 4, α = 1."""
     for value, name in ((centre, "centre"), (bias, "bias")):
         if not is_number(value):
@@ -56,7 +56,7 @@ def check_1(centre, bias):
 
 
 @check("13.2", praise="Films with ratings teach, and all films profit.")
-def check_2(centres):
+def check_2(centres: Answer) -> str | None:
     """A function (rows, features, rated, penalty) -> centres of the priors of all films ``(I, 1 + K)``."""
     if not callable(centres):
         return "pass the function itself: check_2(my_centres), without calling it."
@@ -75,7 +75,7 @@ def check_2(centres):
         return f"for 30 films and 1 + K = 4 return the shape (30, 4), not {answer.shape}."
     ones = np.column_stack([np.ones(30), features])
 
-    def ridge(X, learn=rated, pay=penalty, free=False):
+    def ridge(X: np.ndarray, learn: np.ndarray = rated, pay: float = penalty, free: bool = False) -> np.ndarray:
         prior = pay * np.eye(X.shape[1])
         if free:
             prior[0, 0] = 0
@@ -101,7 +101,7 @@ def check_2(centres):
 
 
 @check("13.3", praise="A feature that nobody handed to you, and it pays.")
-def check_3(features, score):
+def check_3(features: Answer, score: Answer) -> str | None:
     """A function (training ratings) -> features ``(I, F)``, and the held-out RMSE with them."""
     if not callable(features):
         return "pass the function itself first: check_3(my_features, my_score)."

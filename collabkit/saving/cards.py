@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 MARK = "<!-- Written by collabkit with the model beside it. Saving that model again writes this page anew. -->"
@@ -84,7 +85,7 @@ def model_card(header: dict[str, Any], name: str) -> str:
     )
 
 
-def escape(text) -> str:
+def escape(text: object) -> str:
     """Text that shows as it is inside a line of Markdown: no markup, HTML, formula, link or mention comes of it."""
     line = "".join(letter if letter.isprintable() else " " for letter in str(text))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -96,9 +97,9 @@ def _table(title: str, rows: dict[str, Any]) -> list[str]:
     return [f"| {title} | |", "|---|---|", *lines, ""]
 
 
-def _span(ends: list) -> str:
+def _span(ends: Sequence[float]) -> str:
     return f"{ends[0]:g} to {ends[1]:g}"
 
 
-def _as_list(value) -> list:
+def _as_list(value: int | list[int]) -> list[int]:
     return value if isinstance(value, list) else [value]

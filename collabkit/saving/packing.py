@@ -37,8 +37,9 @@ def unpack_ratings(packed: dict[str, Any], tensors: dict[str, Tensor]) -> Rating
         ``pack_ratings`` would make of them, to the type.
     """
     users, items = _unpack_ids(packed["users"]), _unpack_ids(packed["items"])
-    interval("scale", packed["scale"])
-    scale = None if packed["scale"] is None else tuple(map(plain_number, packed["scale"]))
+    scale = packed["scale"]
+    if interval("scale", scale) is not None:
+        scale = plain_number(scale[0]), plain_number(scale[1])
     columns = {name: tensor.numpy() for name, tensor in tensors.items()}
     ratings = Ratings(
         columns["user"],
@@ -131,7 +132,7 @@ def _unpack_ids(packed: dict[str, Any]) -> Vocabulary:
     return vocabulary
 
 
-def _pack_films(films: pd.DataFrame) -> dict[str, list]:
+def _pack_films(films: pd.DataFrame) -> dict[str, list[Any]]:
     columns = [column for column in films if column not in ("item", "label")]
     if set(columns) != FILM_COLUMNS:
         raise ValueError(
@@ -146,7 +147,7 @@ def _pack_films(films: pd.DataFrame) -> dict[str, list]:
     }
 
 
-def _missing(value, column: str) -> int:
+def _missing(value: object, column: str) -> int:
     if value is None or value is pd.NA:
         return 0 if value is None else 2
     if isinstance(value, float) and np.isnan(value):
@@ -154,10 +155,10 @@ def _missing(value, column: str) -> int:
     raise ValueError(f"a film has the {column} {value!r}, which is not text.")
 
 
-def _unpack_films(packed: dict[str, list], items: Vocabulary) -> pd.DataFrame:
+def _unpack_films(packed: dict[str, list[Any]], items: Vocabulary) -> pd.DataFrame:
     if packed.keys() != FILM_COLUMNS or any(len(column) != len(items) for column in packed.values()):
         raise ValueError(f"the films do not have a title, a year and genres for each of the {len(items):,} items.")
-    table = {"item": items.ids}
+    table: dict[str, Any] = {"item": items.ids}
     for name, column in packed.items():
         if name == "year":
             table[name] = pd.array([pd.NA if year is None else year for year in column], dtype="Int16")
@@ -168,13 +169,13 @@ def _unpack_films(packed: dict[str, list], items: Vocabulary) -> pd.DataFrame:
     return film_table(items, pd.DataFrame(table))
 
 
-def plain_number(value) -> int | float:
+def plain_number(value: object) -> int | float:
     """A number that JSON can hold: NumPy's become Python's. Raises: ``ValueError`` for what is no finite number."""
     if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
         raise ValueError(f"{value!r} is not a finite number.")
     return int(value) if isinstance(value, Integral) else float(value)
 
 
-def same_json(one, other) -> bool:
+def same_json(one: object, other: object) -> bool:
     """Whether both are written alike: of one value and type, where Python has ``1 == True == 1.0``."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 import safetensors
@@ -27,6 +29,7 @@ from collabkit.saving.cards import MARK, model_card
 from collabkit.saving.packing import fingerprint, pack_ratings, plain_number, same_json, unpack_ratings
 from collabkit.saving.packing_models import pack_model, refuse_other_scores, unpack_model
 
+Score: TypeAlias = int | float | str | None
 FORMAT = {"name": "collabkit recommender", "version": 1}  # one more with each change that an older reader would misread
 KEYS = ["sha256", "format", "model", "users", "items", "films", "scale"]
 KEYS += ["data", "terms", "scores", "versions", "tensors_sha256"]
@@ -43,7 +46,13 @@ DAMAGED = "is damaged: it was truncated or changed after it was saved. Copy it a
 UNFIT = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError, safetensors.SafetensorError)
 
 
-def save_model(path, model: nn.Module, ratings: Ratings, scores: dict | None = None, terms: str = TERMS) -> None:
+def save_model(
+    path: str | os.PathLike[str],
+    model: nn.Module,
+    ratings: Ratings,
+    scores: Mapping[str, Score] | None = None,
+    terms: str = TERMS,
+) -> None:
     """Save a trained model with the ratings it was trained on, and its card ``<name>.md`` in the same folder.
 
     Args:
@@ -92,7 +101,7 @@ def save_model(path, model: nn.Module, ratings: Ratings, scores: dict | None = N
     write_together({card: model_card(header, path.name).encode(), path: content})
 
 
-def load_model(path) -> tuple[nn.Module, Ratings, dict[str, Any]]:
+def load_model(path: str | os.PathLike[str]) -> tuple[nn.Module, Ratings, dict[str, Any]]:
     """Load what :func:`save_model` saved. Nothing in the file is run or unpickled.
 
     Returns: the model in eval mode, on the CPU; its training :class:`collabkit.Ratings`, equal to those that were
@@ -197,12 +206,12 @@ def _header(content: bytes) -> dict[str, Any]:
 def _json(text: str | bytes) -> dict[str, Any]:
     """A JSON object, strictly: no key twice, no NaN."""
 
-    def unique(pairs):
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(found := dict(pairs)) < len(pairs):
             raise ValueError("a key twice")
         return found
 
-    def refuse(constant):
+    def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is not JSON")
 
     try:
@@ -243,7 +252,7 @@ def _tensors_sha256(tensors: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _score(score, name) -> int | float | str | None:
+def _score(score: Score, name: str) -> Score:
     if score is None or isinstance(score, str):
         return score
     if isinstance(score, float | np.floating) and not np.isfinite(score):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from fastai.callback.core import Callback
-from fastai.learner import AvgLoss, AvgSmoothLoss, Metric, Recorder
+from fastai.learner import AvgLoss, AvgSmoothLoss, Learner, Metric, Recorder
 from torch import Tensor
 
 
@@ -19,10 +19,11 @@ class RootMeanSquaredError(Metric):
 
     name = "rmse"
 
-    def reset(self):
-        self.sums, self.count = [], 0
+    def reset(self) -> None:
+        self.sums: list[Tensor] = []
+        self.count = 0
 
-    def accumulate(self, learn):
+    def accumulate(self, learn: Learner) -> None:
         self.sums.append(mean_squared_error(learn.pred.detach(), learn.y, reduction="sum"))
         self.count += learn.y.numel()
 
@@ -34,7 +35,9 @@ class RootMeanSquaredError(Metric):
 class MeanLoss(AvgLoss):
     """fastai's mean of the validation loss."""
 
-    def accumulate(self, learn):
+    total: Tensor | float
+
+    def accumulate(self, learn: Learner) -> None:
         self.total = self.total + learn.loss.detach().mean() * len(learn.y)
         self.count += len(learn.y)
 
@@ -42,10 +45,12 @@ class MeanLoss(AvgLoss):
 class SmoothLoss(AvgSmoothLoss):
     """fastai's smoothed training loss."""
 
-    def reset(self):
+    val: Tensor | None
+
+    def reset(self) -> None:
         self.count, self.val, self.smooth = 0, None, torch.tensor(torch.nan)
 
-    def accumulate(self, learn):
+    def accumulate(self, learn: Learner) -> None:
         loss = learn.loss.detach()
         loss = loss.mean() if loss.dim() else loss
         self.count += 1
@@ -53,7 +58,7 @@ class SmoothLoss(AvgSmoothLoss):
         self.smooth = self.val / (1 - self.beta**self.count)
 
     @property
-    def value(self):
+    def value(self) -> Tensor:
         return self.smooth
 
 
@@ -63,17 +68,17 @@ class LossStaysOnDevice(Callback):
     order = Recorder.order + 1  # its after_batch comes first
     fetched = 0
 
-    def before_fit(self):
+    def before_fit(self) -> None:
         if not isinstance(self.recorder.smooth_loss, SmoothLoss):  # in a first fit, since fastai warns in a later one
             self.recorder.smooth_loss = SmoothLoss(self.recorder.smooth_loss.beta)
             self.recorder.smooth_loss.reset()
-            vars(self.recorder)["loss"] = MeanLoss()  # set plainly, fastai warns of `learn.loss`, which is another
+            self.recorder.__dict__["loss"] = MeanLoss()  # set plainly, fastai warns of `learn.loss`, which is another
         self.fetched = 0
 
-    def after_train(self):
+    def after_train(self) -> None:
         self.fetch()
 
-    def fetch(self):
+    def fetch(self) -> None:
         losses = getattr(self.recorder, "losses", [])  # none when something refused to begin
         if new := losses[self.fetched :]:
             losses[self.fetched :] = torch.stack(new).cpu().unbind()

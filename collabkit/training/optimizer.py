@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import torch
 from fastai.optimizer import Optimizer, OptimWrapper
 from torch import nn
@@ -11,7 +14,7 @@ from collabkit.borrowed import DecaysByGroup, adamw
 
 def split_biases(model: nn.Module) -> list[list[nn.Parameter]]:
     """Two parameter groups by name: factors and weights, then biases (``user_bias.weight``, ``layers.0.bias``)."""
-    groups: tuple[list, list] = ([], [])
+    groups: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
     for name, parameter in model.named_parameters():
         is_bias = any(part == "bias" or part.endswith("_bias") for part in name.split("."))
         groups[is_bias].append(parameter)
@@ -25,7 +28,13 @@ class GroupedDecay(DecaysByGroup, OptimWrapper):
         decays: for each group, whether weight decay reaches it, however it is set.
     """
 
-    def __init__(self, params, opt, decays: tuple[bool, ...], **kwargs):
+    def __init__(
+        self,
+        params: Iterable[Iterable[nn.Parameter]],
+        opt: Callable[..., torch.optim.Optimizer],
+        decays: tuple[bool, ...],
+        **kwargs: Any,
+    ):
         self.decays = decays
         super().__init__(params, opt, **kwargs)
 
@@ -44,12 +53,22 @@ class GroupedAdamW(DecaysByGroup, Optimizer):
     Source: :cite:t:`loshchilov2019decoupled`.
     """
 
-    def __init__(self, params, lr, decays, fused=True, mom=0.9, sqr_mom=0.99, eps=1e-5, wd=0.0):
+    def __init__(
+        self,
+        params: Iterable[Iterable[nn.Parameter]],
+        lr: float,
+        decays: tuple[bool, ...],
+        fused: bool = True,
+        mom: float = 0.9,
+        sqr_mom: float = 0.99,
+        eps: float = 1e-5,
+        wd: float = 0.0,
+    ):
         self.decays, self.fused = decays, fused
         super().__init__(params, [], lr=lr, mom=mom, sqr_mom=sqr_mom, eps=eps, wd=wd)
 
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self, closure: None = None) -> None:
         for group, hyper in zip(self.param_lists, self.hypers, strict=True):
             params = [p for p in group if p.grad is not None]
             for p in params:
@@ -76,12 +95,12 @@ class GroupedAdamW(DecaysByGroup, Optimizer):
                 weight_decay=hyper["wd"],
             )
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Drop the gradients: the next backward pass writes new ones instead of adding to a table of zeros."""
         for p, *_ in self.all_params():
             p.grad = None
 
 
-def can_fuse(device) -> bool:
+def can_fuse(device: str | torch.device) -> bool:
     """Whether PyTorch has its fused AdamW, one kernel for a whole group, for this device."""
     return torch.device(device).type in ("cpu", "cuda")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -28,10 +30,11 @@ def start_at_mean(model: nn.Module, x: Tensor, stars: Tensor) -> None:
     level = _level(model)
     if level is None or not level.requires_grad or not hasattr(model, "y_range") or not len(x):
         return
-    score = _score(_predict(model, x[:4096]), model.y_range)  # (n, 1)
+    y_range: Any = model.y_range  # which torch's types take for a tensor
+    score = _score(_predict(model, x[:4096]), y_range)  # (n, 1)
     if score.std(correction=0) < SPREAD:
         with torch.no_grad():
-            level.add_(_score(stars.mean(), model.y_range) - score.mean())
+            level.add_(_score(stars.mean(), y_range) - score.mean())
 
 
 def _level(model: nn.Module) -> nn.Parameter | None:
@@ -52,7 +55,7 @@ def _predict(model: nn.Module, x: Tensor) -> Tensor:
         model.train(training)
 
 
-def _score(stars: Tensor, y_range) -> Tensor:
+def _score(stars: Tensor, y_range: tuple[float, float] | None) -> Tensor:
     """The score that becomes these stars; those at the ends of the range, or beyond, would need an infinite one."""
     if y_range is None:
         return stars
