@@ -55,12 +55,7 @@ class Recommender:
         rated(ratings)
         self.ratings, self.device = ratings, checks.device(device)
         model = _fitted(model)
-        for side, theirs, ours in (("users", ratings.users, "users_"), ("items", ratings.items, "items_")):
-            if (known := getattr(model, ours, theirs)) is not theirs and not np.array_equal(known.ids, theirs.ids):
-                raise ValueError(
-                    f"this {type(model).__name__} was fitted to other {side} than these ratings have, and would answer "
-                    "with somebody else's rows: pass the ratings that it was fitted to."
-                )
+        checks.fitted_to(model, ratings)
         self.served = serve(model, ratings, self.device)
         self.model = self.served.model
 

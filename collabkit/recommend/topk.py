@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -49,7 +50,7 @@ class Scores(Protocol):
     """A shortcut: scores in nearly the order of the stars, and how nearly."""
 
     def __call__(self, users: np.ndarray, items: np.ndarray) -> Tensor:
-        """Scores ``(users, items)``, by code."""
+        """Scores ``(users, items)``, by code; those of items ascend."""
 
     def floor(self, kth: Tensor, users: np.ndarray) -> Tensor:
         """The score ``(users,)`` below which no item can be among the k best, when the k-th best score is ``kth``."""
@@ -77,7 +78,10 @@ class DotScores:
 
     def __call__(self, users: np.ndarray, items: np.ndarray) -> Tensor:
         """Scores before the sigmoid ``(users, items)``, by code."""
-        return self._of_users(users) @ self.items[self._at(items)].T
+        first, end = (items[0], items[-1] + 1) if len(items) else (0, 0)
+        # of codes in one piece, as those of all items are, no row has to be copied
+        rows = self.items[first:end] if end - first == len(items) else self.items[self._at(items)]
+        return self._of_users(users) @ rows.T
 
     def _of_users(self, users: np.ndarray) -> Tensor:
         """``[bias, 1, factors]`` of these users ``(users, K + 2)``."""
@@ -95,10 +99,14 @@ class DotScores:
         eps = torch.finfo(self.dtype).eps
         if torch.get_float32_matmul_precision() != "highest":
             eps = max(eps, 2**-8)  # the product may round its factors to 8 bits
-        size = self._of_users(users).norm(dim=1) * self.items.norm(dim=1).max()
+        size = self._of_users(users).norm(dim=1) * self._largest
         margin = (2 * (self.items.shape[1] + 2) * eps * size).double()  # (users,)
         lowest = self._ties((kth.double() - margin).cpu().numpy(), eps)
         return torch.from_numpy(lowest).to(margin.device) - margin
+
+    @cached_property
+    def _largest(self) -> Tensor:
+        return self.items.norm(dim=1).max()
 
     def _ties(self, score: np.ndarray, eps: float) -> np.ndarray:
         """The lowest score whose stars may be rounded to those of this one."""
