@@ -83,16 +83,6 @@ def fitted(model) -> None:
         raise NotFittedError(f"this {type(model).__name__} has learnt nothing yet: call fit(train) before you ask it.")
 
 
-def fitted_to(model, ratings: Ratings) -> None:
-    """Refuse ratings of other users or items than a model was fitted to; a module knows none."""
-    for side, theirs, ours in (("users", ratings.users, "users_"), ("items", ratings.items, "items_")):
-        if (known := getattr(model, ours, theirs)) is not theirs and not np.array_equal(known.ids, theirs.ids):
-            raise ValueError(
-                f"this {type(model).__name__} was fitted to other {side} than these ratings have, and would answer "
-                "with somebody else's rows: pass the ratings that it was fitted to."
-            )
-
-
 def arguments(**checks: Callable) -> Callable:
     """A decorator: before the function runs, its arguments of these names are checked, and taken as they come back.
 

@@ -16,7 +16,7 @@ from collabkit.bayes import BayesianMF
 from collabkit.data.pairs import pair_codes
 from collabkit.data.vocabulary import as_ids
 from collabkit.interpret import most_similar
-from collabkit.ratings import Ratings, rated
+from collabkit.ratings import Ratings, fitted_to, rated
 from collabkit.recommend.catalogue import Catalogue
 from collabkit.recommend.draws import ServedDraws
 from collabkit.recommend.fold_in import Fold
@@ -55,7 +55,7 @@ class Recommender:
         rated(ratings)
         self.ratings, self.device = ratings, checks.device(device)
         model = _fitted(model)
-        checks.fitted_to(model, ratings)
+        fitted_to(model, ratings)
         self.served = serve(model, ratings, self.device)
         self.model = self.served.model
 

@@ -22,8 +22,7 @@ from torch import Tensor
 
 import collabkit
 from collabkit.bayes import BayesianMF
-from collabkit.checks import fitted_to
-from collabkit.ratings import Ratings
+from collabkit.ratings import Ratings, fitted_to
 from collabkit.saving.atomic import target, write_together
 from collabkit.saving.cards import MARK, model_card
 from collabkit.saving.packing import fingerprint, pack_ratings, plain_number, same_json, unpack_ratings
