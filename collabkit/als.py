@@ -13,8 +13,9 @@ from torch import Tensor
 from collabkit import checks
 from collabkit.blocks import Blocks, cholesky
 from collabkit.data.pairs import pair_codes
-from collabkit.models import DotProductBias
+from collabkit.models import DotProductBias, filled
 from collabkit.ratings import Ratings, Vocabulary, rated
+from collabkit.tables import Tables
 
 
 class ALS:
@@ -131,20 +132,16 @@ class ALS:
         p, q = self.user_[user] * known_user[:, None], self.item_[item] * known_item[:, None]  # (n, 1 + K)
         return self.mean_ + p[:, 0] + q[:, 0] + np.einsum("nk,nk->n", p[:, 1:], q[:, 1:])
 
-    def as_module(self) -> DotProductBias:
-        """The same predictions as a module, over codes: a copy of the tables, μ in the item biases, no range."""
+    def tables(self) -> Tables:
+        """What it has learnt, by code, with μ in the item biases; no range."""
         checks.fitted(self)
-        user, item = torch.tensor(self.user_), torch.tensor(self.item_)  # (U, 1 + K), (I, 1 + K)
-        with torch.device("meta"):  # tables without numbers, since those drawn at random would only be replaced
-            module = DotProductBias(len(user), len(item), user.shape[1] - 1)
-        tables = {
-            "user_factors.weight": user[:, 1:].contiguous(),
-            "item_factors.weight": item[:, 1:].contiguous(),
-            "user_bias.weight": user[:, :1].contiguous(),
-            "item_bias.weight": item[:, :1] + self.mean_,
-        }
-        module.load_state_dict(tables, assign=True)
-        return module
+        items = self.item_.copy()  # (I, 1 + K)
+        items[:, 0] += self.mean_
+        return Tables.of(self.user_.copy(), items)
+
+    def as_module(self) -> DotProductBias:
+        """The same predictions as a module, over codes: a copy of :meth:`tables`."""
+        return filled(DotProductBias, self.tables())
 
 
 def finite(objective: float) -> float:

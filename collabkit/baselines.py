@@ -13,6 +13,7 @@ from collabkit.ratings import Ratings, Vocabulary, rated
 
 if TYPE_CHECKING:
     from collabkit.models import DotProductBias
+    from collabkit.tables import Tables
 
 
 class MeanBaseline:
@@ -59,6 +60,15 @@ class MeanBaseline:
         user, known_user, item, known_item = pair_codes(self.users_, self.items_, users, items)
         return self.mean_ + self.user_offset_[user] * known_user + self.item_offset_[item] * known_item
 
+    def tables(self) -> Tables:
+        """The means as biases, by code, with the global one in those of the items: no factors, no range."""
+        checks.fitted(self)
+        return _biases(self.user_offset_, self.mean_ + self.item_offset_)
+
+    def as_module(self) -> DotProductBias:
+        """The same predictions as a module, over codes: a copy of :meth:`tables`."""
+        return _module(self.tables())
+
 
 class PopularityBaseline:
     """Recommend to everybody what most people have rated: an item's score is its number of training ratings.
@@ -78,27 +88,30 @@ class PopularityBaseline:
         vars(self).update(users_=train.users, items_=train.items, counts_=counts)  # all at once
         return self
 
-    def as_module(self) -> DotProductBias:
-        """The counts as a module over codes that has item biases alone: no factors, no range, in ratings not stars."""
-        import torch
-
-        from collabkit.models import DotProductBias
-
+    def tables(self) -> Tables:
+        """The counts as item biases, by code: no factors, no range, in ratings not stars."""
         checks.fitted(self)
-        n_users = len(self.users_)
-        with torch.device("meta"):  # tables without numbers, since those drawn at random would only be replaced
-            module = DotProductBias(n_users, len(self.counts_), n_factors=0)
-        tables = {
-            "user_factors.weight": torch.zeros(n_users, 0),
-            "item_factors.weight": torch.zeros(len(self.counts_), 0),
-            "user_bias.weight": torch.zeros(n_users, 1),
-            "item_bias.weight": torch.tensor(self.counts_, dtype=torch.float32).unsqueeze(1),
-        }
-        module.load_state_dict(tables, assign=True)
-        return module
+        return _biases(np.zeros(len(self.users_)), self.counts_)
+
+    def as_module(self) -> DotProductBias:
+        """The counts as a module over codes: a copy of :meth:`tables`."""
+        return _module(self.tables())
 
 
 def _mean_by(code: np.ndarray, values: np.ndarray, n: int, damping: float) -> np.ndarray:
     """Damped mean of ``values`` for each code ``(n,)``; 0 where a code never occurs."""
     count = np.bincount(code, minlength=n)
     return np.bincount(code, weights=values, minlength=n) / np.where(count, count + damping, 1)
+
+
+def _biases(users: np.ndarray, items: np.ndarray) -> Tables:
+    """Tables of biases alone, in float32."""
+    from collabkit.tables import Tables  # here, since means and counts need no torch
+
+    return Tables.of(users.astype("float32")[:, None], items.astype("float32")[:, None])
+
+
+def _module(tables: Tables) -> DotProductBias:
+    from collabkit.models import DotProductBias, filled
+
+    return filled(DotProductBias, tables)

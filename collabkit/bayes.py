@@ -55,6 +55,8 @@ class BayesianMF:
         user_draws_, item_draws_: ``[bias, factors]``, ``(S, U + 1, 1 + K)`` and ``(S, I + 1, 1 + K)``; the last row
             belongs to a user or item that nobody has met. Their scores are in units of ``unit_``.
         item_means_: conditional means of the item rows, given the user table of the same draw.
+        user_priors_, item_priors_: of that last row, the prior mean and precision in each draw ``(S, 2, 1 + K)``.
+        precisions_: α in each draw ``(S,)``, in 1/units²; ``noise_df_`` is ν.
         unit_: the power of two nearest to the standard deviation of the ratings, in stars; 1 for stars up to five.
             Ratings are divided by it, so that the priors and float16 suit those of any size.
         trace_: RMSE on the training ratings in stars after each sweep, burn-in included.
@@ -79,7 +81,11 @@ class BayesianMF:
     user_draws_: Tensor
     item_draws_: Tensor
     item_means_: Tensor
+    user_priors_: Tensor
+    item_priors_: Tensor
+    precisions_: Tensor
     noise_: Tensor
+    noise_df_: float
     trace_: list[float]
 
     def __init__(
@@ -128,6 +134,7 @@ class BayesianMF:
         alpha = 1 / y.var(correction=0).clamp(min=1e-3)
         tables = (P.rows, Q.rows, Q.rows)
         kept = [torch.empty(n_samples, *table.shape, dtype=torch.float16, device=device) for table in tables]
+        priors: list[list[Tensor]] = [[], [], []]
         total_noise = torch.zeros(len(weight), dtype=torch.float64, device=device)
         trace: list[float] = []
         for sweep in tqdm(range(burn_in + n_samples), desc="sweeps", disable=hidden):
@@ -149,9 +156,13 @@ class BayesianMF:
             if sweep >= burn_in:
                 for samples, now in zip(kept, tables, strict=True):
                     samples[sweep - burn_in] = now
+                for found, now in zip(priors, (P.newcomer(), Q.newcomer(), alpha), strict=True):
+                    found.append(now)
                 total_noise += noise
         learnt = {"users_": train.users, "items_": train.items, "mean_": mean, "unit_": unit, "trace_": trace}
         learnt |= dict(zip(("user_draws_", "item_draws_", "item_means_"), kept, strict=True))
+        learnt |= dict(zip(("user_priors_", "item_priors_", "precisions_"), map(torch.stack, priors), strict=True))
+        learnt["noise_df_"] = noise_df
         learnt["noise_"] = total_noise / n_samples * unit**2
         learnt["scale_"] = train.scale or (float(train.rating.min()), float(train.rating.max()))
         vars(self).update(learnt)  # all at once: never draws of one fit and ids of another
@@ -189,9 +200,13 @@ class BayesianMF:
         checks.fitted(self)
         return_std = checks.flag("return_std", return_std)
         u, known_u, i, known_i = pair_codes(self.users_, self.items_, users, items)
+        user, item = np.where(known_u, u, len(self.users_)), np.where(known_i, i, len(self.items_))
+        return self.predict_codes(user, item, return_std)
+
+    def predict_codes(self, users: np.ndarray, items: np.ndarray, return_std: bool = False):
+        """As :meth:`predict`, for codes ``(n,)`` of both; the one past the last is of somebody unknown."""
         n_samples, device = len(self.user_draws_), self.user_draws_.device
-        user = torch.from_numpy(np.where(known_u, u, len(self.users_))).to(device)
-        item = torch.from_numpy(np.where(known_i, i, len(self.items_))).to(device)
+        user, item = torch.from_numpy(users).to(device), torch.from_numpy(items).to(device)
         stars, deviation = np.empty(len(user)), np.empty(len(user))
         for rows in torch.arange(len(user), device=device).split(CHUNK):
             user_rows, item_rows = user[rows], item[rows]

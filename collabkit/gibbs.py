@@ -40,6 +40,10 @@ class Side:
         self.precision = torch.full((n_coefs,), 10.0, device=device)  # Λ
         self.ridge = torch.ones((), device=device)  # λ
 
+    def newcomer(self) -> Tensor:
+        """Prior mean and precision of the row of an owner nobody has met ``(2, 1 + K)``."""
+        return torch.stack([self.prior[-1], self.precision])
+
     def draw(self, table: Tensor, y: Tensor, rng: torch.Generator, own: Tensor | None = None) -> None:
         """All rows, given the other side's. ``own``: noise precision by owner, if not in ``table``."""
         noise = torch.randn(self.rows.shape, generator=rng, device=self.rows.device)

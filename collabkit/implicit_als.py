@@ -11,8 +11,9 @@ from torch import Tensor
 from collabkit import checks
 from collabkit.als import finite
 from collabkit.blocks import Blocks, cholesky
-from collabkit.models import DotProduct
+from collabkit.models import DotProduct, filled
 from collabkit.ratings import Ratings, Vocabulary, rated
+from collabkit.tables import Tables
 
 
 class ImplicitALS:
@@ -129,17 +130,17 @@ class ImplicitALS:
             total += ((1 + alpha) * (1 - score).square() - score.square()).sum()
         return float(total)
 
-    def as_module(self) -> DotProduct:
-        """The scores as a module over codes: a copy of both tables, without a range. A score is not in stars.
+    def tables(self) -> Tables:
+        """What it has learnt, by code, without a range. A score is not in stars.
 
         A user without ratings gets the mean factors of the others, and so a list of what people choose on average.
         """
         checks.fitted(self)
         user, item = torch.tensor(self.user_), torch.tensor(self.item_)
-        with torch.device("meta"):  # tables without numbers, since those drawn at random would only be replaced
-            module = DotProduct(len(user), len(item), user.shape[1])
         known = user.any(dim=1)
         user[~known] = user[known].mean(dim=0)
-        tables = {"user_factors.weight": user, "item_factors.weight": item}
-        module.load_state_dict(tables, assign=True)
-        return module
+        return Tables(user, item)
+
+    def as_module(self) -> DotProduct:
+        """The scores as a module over codes: a copy of :meth:`tables`."""
+        return filled(DotProduct, self.tables())

@@ -105,24 +105,33 @@ def similar_items(
         codes: items to choose from, by code; all of them unless told.
 
     Returns: columns ``item, label, similarity``, most similar first, without the item itself.
-    Raises: ``KeyError`` for an unknown id; ``ValueError`` for more than one.
+    Raises: ``KeyError`` for an unknown id; ``ValueError`` for more than one, and for a model without factors.
     """
     k, wanted = whole("k", k, at_least=1), rated(ratings).items.index(item)
     if len(wanted) != 1:
         raise ValueError(f"{len(wanted)} items where one is asked for: ask for each by itself.")
     code = wanted[0]
     among = np.arange(ratings.n_items) if codes is None else _item_codes(codes, ratings)
-    among = among[among != code]
-    factors = _of_items(model, "item_factors", ratings)
-    unit = factors / np.maximum(np.linalg.norm(factors, axis=1, keepdims=True), 1e-12)  # (I, K)
-    similarity = unit[among] @ unit[code]  # (items,)
-    best = np.argsort(-similarity, kind="stable")[:k]
+    return most_similar(cosines(_of_items(model, "item_factors", ratings), code), ratings, code, k, among)
+
+
+def cosines(factors: np.ndarray, code: int) -> np.ndarray:
+    """How nearly each row points the same way as this one, -1 to 1 ``(n,)``; 0 for a row of zeros.
+
+    Raises: ``ValueError`` for rows of no length.
+    """
+    if not factors.shape[1]:
+        raise ValueError("this model has no factors in which items could be alike: its score is biases alone.")
+    unit = factors / np.maximum(np.linalg.norm(factors, axis=1, keepdims=True), 1e-12)  # (n, K)
+    return unit @ unit[code]
+
+
+def most_similar(similarity: np.ndarray, ratings: Ratings, code: int, k: int, codes: np.ndarray) -> pd.DataFrame:
+    """The k of these items, without this one, whose ``similarity`` ``(I,)`` is largest."""
+    codes = codes[codes != code]
+    best = codes[np.argsort(-similarity[codes], kind="stable")[:k]]
     return pd.DataFrame(
-        {
-            "item": ratings.items.ids[among[best]],
-            "label": ratings.labels[among[best]],
-            "similarity": similarity[best],
-        }
+        {"item": ratings.items.ids[best], "label": ratings.labels[best], "similarity": similarity[best]}
     )
 
 

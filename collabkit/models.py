@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from collabkit.checks import arguments
 from collabkit.checks.guard import guarded, one_or_two, shape
+from collabkit.tables import Tables
 
 
 def embedding(n: int, n_factors: int) -> nn.Embedding:
@@ -71,6 +73,10 @@ class DotProduct(nn.Module):
         score = (users * items).sum(dim=1, keepdim=True)  # (B, 1)
         return score if self.y_range is None else sigmoid_range(score, *self.y_range)
 
+    def tables(self) -> Tables:
+        """What it consists of."""
+        return Tables(self.user_factors.weight, self.item_factors.weight, y_range=self.y_range)
+
 
 @guarded()
 class DotProductBias(nn.Module):
@@ -103,6 +109,11 @@ class DotProductBias(nn.Module):
         score = score + self.user_bias(user) + self.item_bias(item)  # (B, 1)
         return score if self.y_range is None else sigmoid_range(score, *self.y_range)
 
+    def tables(self) -> Tables:
+        """What it consists of."""
+        p, q, b_u, b_i = self.user_factors, self.item_factors, self.user_bias, self.item_bias
+        return Tables(p.weight, q.weight, b_u.weight, b_i.weight, self.y_range)
+
 
 @arguments(size=shape)
 def create_params(size: int | Sequence[int]) -> nn.Parameter:
@@ -132,6 +143,10 @@ class DotProductBiasParams(nn.Module):
         score = (users * items).sum(dim=1, keepdim=True)  # (B, 1)
         score = score + self.user_bias.index_select(0, user) + self.item_bias.index_select(0, item)  # (B, 1)
         return score if self.y_range is None else sigmoid_range(score, *self.y_range)
+
+    def tables(self) -> Tables:
+        """What it consists of."""
+        return Tables(self.user_factors, self.item_factors, self.user_bias, self.item_bias, self.y_range)
 
 
 @guarded(n_factors=one_or_two)
@@ -179,3 +194,17 @@ class EmbeddingNet(nn.Module):
         pair = torch.cat([self.user_factors(x[:, 0]), self.item_factors(x[:, 1])], dim=1)  # (B, K_u + K_i)
         score = self.layers(self.embedding_dropout(pair))  # (B, 1)
         return score if self.y_range is None else sigmoid_range(score, *self.y_range)
+
+
+Dot = TypeVar("Dot", DotProduct, DotProductBias)
+
+
+def filled(kind: type[Dot], tables: Tables) -> Dot:
+    """A module of this kind with copies of these tables, whether they were trained or solved for."""
+    (n_users, n_factors), n_items = tables.user_factors.shape, len(tables.item_factors)
+    with torch.device("meta"):  # tables without numbers, since those drawn at random would only be replaced
+        module = kind(n_users, n_items, n_factors, tables.y_range)
+    named = dict(zip(Tables._fields, tables[:4], strict=False))
+    state = {f"{name}.weight": one.detach().contiguous().clone() for name, one in named.items() if one is not None}
+    module.load_state_dict(state, assign=True)
+    return module

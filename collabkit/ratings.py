@@ -165,3 +165,13 @@ def rated(ratings: Ratings, name: str = "ratings") -> Ratings:
     if not len(ratings):
         raise ValueError(f"{name} has no rows, so there is nothing to learn from: which step took all of them away?")
     return ratings
+
+
+def fitted_to(model, ratings: Ratings) -> None:
+    """Refuse ratings of other users or items than a model was fitted to; a module knows none."""
+    for side, theirs, ours in (("users", ratings.users, "users_"), ("items", ratings.items, "items_")):
+        if (known := getattr(model, ours, theirs)) is not theirs and not np.array_equal(known.ids, theirs.ids):
+            raise ValueError(
+                f"this {type(model).__name__} was fitted to other {side} than these ratings have, and would answer "
+                "with somebody else's rows: pass the ratings that it was fitted to."
+            )

@@ -17,14 +17,15 @@ checks checks.guard
 data.titles data.vocabulary data.columns
 ratings
 data.pairs data.embedded data.movielens_files
-movielens splits recipe features
+movielens splits recipe features tables
 metrics models plots
 training.optimizer training.losses training.start
 blocks gibbs
 loaders learner training.fit baselines als bayes
 implicit_als interpret maps evaluation
-saving.atomic saving.packing saving.packing_models saving.cards saving.storage
-recommend.topk recommend.catalogue recommend.fold_in recommend.newcomer recommend.recommender recommend.rate_page
+saving.atomic saving.packing saving.packing_bayes saving.packing_models saving.cards saving.storage
+recommend.topk recommend.catalogue recommend.average_rows recommend.fold_in recommend.drawn_fold_in recommend.served
+recommend.draws recommend.newcomer recommend.recommender recommend.rate_page
 results results.bands
 exercises
 """

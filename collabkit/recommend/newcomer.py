@@ -11,7 +11,7 @@ import pandas as pd
 from collabkit.checks import number, whole
 from collabkit.ratings import Ratings, Vocabulary
 from collabkit.recommend.catalogue import Catalogue
-from collabkit.recommend.fold_in import FoldIn
+from collabkit.recommend.fold_in import Fold
 
 
 class Newcomer:
@@ -23,10 +23,10 @@ class Newcomer:
         codes, stars: whom (or what) the newcomer has ratings with ``(n,)``.
 
     Attributes:
-        w: the newcomer's ``[bias, factors]`` ``(1 + K,)``.
+        w: the newcomer's ``[bias, factors]`` ``(1 + K,)``; of a model of many draws, in each of them ``(S, 1 + K)``.
     """
 
-    def __init__(self, fold_in: FoldIn, others: Vocabulary, codes: np.ndarray, stars: np.ndarray):
+    def __init__(self, fold_in: Fold, others: Vocabulary, codes: np.ndarray, stars: np.ndarray):
         self.fold, self.others, self.codes, self.given = fold_in, others, codes, stars
         self.w = fold_in.solve(codes, stars)
 
@@ -43,7 +43,7 @@ class Newcomer:
 class NewUser(Newcomer):
     """A user folded in. The same numbers come out of each method, to the bit."""
 
-    def __init__(self, fold_in: FoldIn, catalogue: Catalogue, codes: np.ndarray, stars: np.ndarray):
+    def __init__(self, fold_in: Fold, catalogue: Catalogue, codes: np.ndarray, stars: np.ndarray):
         super().__init__(fold_in, catalogue.ratings.items, codes, stars)
         self.catalogue = catalogue
 

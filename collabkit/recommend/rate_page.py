@@ -10,16 +10,16 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from collabkit.checks import whole
 from collabkit.data.vocabulary import Vocabulary, is_text
 from collabkit.interpret import most_rated
-from collabkit.models import DotProductBias
+from collabkit.models import DotProductBias, filled
 from collabkit.ratings import Ratings
-from collabkit.recommend.fold_in import dot_product_tables
+from collabkit.recommend.fold_in import FoldIn
 from collabkit.recommend.recommender import Recommender
 from collabkit.saving.atomic import write_together
+from collabkit.tables import Tables, tables_of
 
 FACTORS = 16  # at most
 BYTES = 1_000_000  # at most
@@ -87,11 +87,17 @@ class RatePage:
             )
         n_films = whole("n_films", n_films, at_least=1)
         self.recommender = in_half_precision(recommender)
-        ratings, fold = recommender.ratings, self.recommender.fold_in({}).fold
+        ratings = recommender.ratings
+        fold = FoldIn.of(self.recommender.model, ratings)
         if (n_factors := len(fold.mean) - 1) > FACTORS:
             raise ValueError(
                 f"this model has {n_factors} factors, and the page takes at most {FACTORS}, to stay small. Train one "
                 f"with n_factors={FACTORS}."
+            )
+        if not n_factors:
+            raise ValueError(
+                "this model has no factors: no film would be like another, and all readers would get one list. Train "
+                f"one with n_factors from 1 to {FACTORS}."
             )
         counts = np.bincount(ratings.item, minlength=ratings.n_items)
         codes = np.sort(most_rated(ratings, min(n_films, int(np.count_nonzero(counts)))))
@@ -153,27 +159,19 @@ def in_half_precision(recommender: Recommender) -> Recommender:
     First, what the biases of all films share goes over to the users, without a change in any prediction: rounding is
     finest around zero. Predictions then move by about a thousandth of a star.
     """
-    tables = dot_product_tables(recommender.model)
+    tables = tables_of(recommender.model)
     if tables is None:
         raise TypeError(
             f"{type(recommender.model).__name__} cannot run in a page: it needs a score that is a dot product of "
             "user_factors and item_factors, plus biases, as in DotProduct, DotProductBias or ALS."
         )
-    users, items = tables
+    users, items = tables.users, tables.items
     shared = items[np.unique(recommender.ratings.item), 0].mean()
     users[:, 0] += shared
     items[:, 0] -= shared
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and Recommender refuses it
         items = items.astype("float16").astype("float32")
-    n_factors = items.shape[1] - 1
-    with torch.device("meta"):  # tables without numbers, since those drawn at random would only be replaced
-        model = DotProductBias(len(users), len(items), n_factors, getattr(recommender.model, "y_range", None))
-    state = {}
-    for side, table in (("user", users), ("item", items)):  # (U, 1 + K), (I, 1 + K)
-        state[f"{side}_bias.weight"], state[f"{side}_factors.weight"] = (
-            part.contiguous() for part in torch.tensor(table).split([1, n_factors], dim=1)
-        )
-    model.load_state_dict(state, assign=True)
+    model = filled(DotProductBias, Tables.of(users, items, tables.y_range))
     return Recommender(model, recommender.ratings)
 
 

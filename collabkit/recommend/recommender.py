@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.sparse import csr_matrix
 from torch import nn
 
-from collabkit import checks, interpret
+from collabkit import checks
+from collabkit.bayes import BayesianMF
 from collabkit.data.pairs import pair_codes
 from collabkit.data.vocabulary import as_ids
-from collabkit.ratings import Ratings, rated
+from collabkit.interpret import most_similar
+from collabkit.ratings import Ratings, fitted_to, rated
 from collabkit.recommend.catalogue import Catalogue
-from collabkit.recommend.fold_in import FoldIn, dot_product_tables, with_average_rows
+from collabkit.recommend.draws import ServedDraws
+from collabkit.recommend.fold_in import Fold
 from collabkit.recommend.newcomer import Newcomer, NewUser, checked_stars
-from collabkit.recommend.topk import DotScores, predict_pairs, top_k
+from collabkit.recommend.served import Served, ServedModule
+from collabkit.recommend.topk import top_k
 
 
 class Recommender:
@@ -49,27 +53,17 @@ class Recommender:
 
     def __init__(self, model, ratings: Ratings, device="cpu"):
         rated(ratings)
-        module = _module(model)
-        for side, theirs, ours in (("users", ratings.users, "users_"), ("items", ratings.items, "items_")):
-            if (known := getattr(model, ours, theirs)) is not theirs and not np.array_equal(known.ids, theirs.ids):
-                raise ValueError(
-                    f"this {type(model).__name__} was fitted to other {side} than these ratings have, and would answer "
-                    "with somebody else's rows: pass the ratings that it was fitted to."
-                )
-        if not all(one.isfinite().all() for one in module.parameters()):
-            raise ValueError(f"{type(module).__name__} holds values that are not finite: did training diverge?")
         self.ratings, self.device = ratings, checks.device(device)
-        self.model = copy.deepcopy(module).to(self.device).eval()
-        self.served = with_average_rows(self.model, ratings)
-        tables = dot_product_tables(self.served)
-        like = next(self.served.parameters())
-        self._scores = None if tables is None else DotScores(*tables, getattr(module, "y_range", None), like)
+        model = _fitted(model)
+        fitted_to(model, ratings)
+        self.served = serve(model, ratings, self.device)
+        self.model = self.served.model
 
     def predict(self, users, items) -> np.ndarray:
         """Stars ``(n,)`` for pairs of user and item ids; one id on either side goes with all on the other."""
         user, known_user, item, known_item = pair_codes(self.ratings.users, self.ratings.items, users, items)
         user = np.where(known_user, user, self.ratings.n_users)  # one past the last: the average row
-        return predict_pairs(self.served, user, np.where(known_item, item, self.ratings.n_items))
+        return self.served.predict(user, np.where(known_item, item, self.ratings.n_items))
 
     def recommend(self, user, k: int = 10, exclude_seen: bool = True, candidates=None) -> pd.DataFrame:
         """The k items with the most predicted stars, exactly; ties in the order of their ids.
@@ -87,12 +81,12 @@ class Recommender:
         exclude_seen, users = checks.flag("exclude_seen", exclude_seen), self._user_codes(user)
         items = np.arange(self.ratings.n_items) if candidates is None else np.unique(self._catalogue.codes(candidates))
         place, item, stars = top_k(
-            lambda u, i: predict_pairs(self.served, u, i),
+            self.served.predict,
             users,
             items,
             checks.whole("k", k, at_least=1),
             self._seen(users) if exclude_seen else None,
-            self._scores,
+            self.served.scores,
         )
         lists = self._catalogue.table(item, stars=stars)
         lists.index = pd.Index(1 + np.arange(len(place)) - np.searchsorted(place, place), name="rank")
@@ -111,7 +105,8 @@ class Recommender:
         if not self._catalogue.counts[code]:
             raise ValueError(f"{self.ratings.labels[code]!r} has no training ratings: its factors mean nothing.")
         rated = np.flatnonzero(self._catalogue.counts)
-        return interpret.similar_items(self.model, self.ratings, item, checks.whole("k", k, at_least=1), codes=rated)
+        k = checks.whole("k", k, at_least=1)
+        return most_similar(self.served.similarity(code), self.ratings, code, k, codes=rated)
 
     def search(self, part: str, n: int = 10) -> pd.DataFrame:
         """Films by a part of their title or year; case and accents do not count.
@@ -194,32 +189,36 @@ class Recommender:
         return csr_matrix((np.ones(len(rows), dtype=bool), pairs), shape=(len(asked), self.ratings.n_items))
 
     @cached_property
-    def _new_user(self) -> FoldIn:
-        return FoldIn.of(self.model, self.ratings)
+    def _new_user(self) -> Fold:
+        return self.served.fold_in("user")
 
     @cached_property
-    def _new_item(self) -> FoldIn:
-        return FoldIn.of(self.model, self.ratings, side="item")
+    def _new_item(self) -> Fold:
+        return self.served.fold_in("item")
 
 
-def _module(model) -> nn.Module:
-    """The module itself, or that of a fitted model."""
+def _fitted(model):
+    """The model itself, when it is a module, or was fitted and knows its ids."""
     if isinstance(model, type):
         raise TypeError(f"{model.__name__} is a class: build one, train it, and pass that.")
-    module = model.as_module() if hasattr(model, "as_module") else model
-    if isinstance(module, nn.Module):
-        return module
-    name = type(model).__name__
-    if hasattr(model, "fit") and hasattr(model, "predict"):
+    if isinstance(model, nn.Module) or hasattr(model, "as_module"):
+        return model
+    if not hasattr(model, "predict_codes"):
         raise TypeError(
-            f"{name} is not one pair of tables, so it cannot be served from here. Its own predict(users, items) "
-            "answers for any pairs, which evaluate takes too; for lists, fold-in and reasons, pass a fitted ALS or a "
-            "trained module such as DotProductBias."
+            f"{type(model).__name__} is neither a module nor has it predict_codes(users, items): pass the trained "
+            "model itself, which for a fastai Learner is learn.model."
         )
-    raise TypeError(
-        f"{name} is neither a module nor has it as_module(): pass the trained model itself, which for a fastai Learner "
-        "is learn.model."
-    )
+    checks.fitted(model)
+    return model
+
+
+def serve(model, ratings: Ratings, device: torch.device) -> Served:
+    """A copy of a trained module, or of a fitted model, as it is asked here."""
+    if isinstance(model, BayesianMF):
+        return ServedDraws(model, device)
+    if not isinstance(model, nn.Module) and not hasattr(model, "as_module"):
+        return Served(model)
+    return ServedModule(model if isinstance(model, nn.Module) else model.as_module(), ratings, device)
 
 
 def _by_id(stars: Mapping) -> dict:

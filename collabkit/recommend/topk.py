@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,22 +18,42 @@ BUDGET = 4_000_000  # scores held at a time: 16 MB; where all of them tie, the p
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]  # user codes (n,), item codes (n,) -> stars (n,)
 
 
-def predict_pairs(model: torch.nn.Module, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Stars ``(n,)``, float64, of a module ``(B, 2) -> (B, 1)`` for pairs of codes.
+def in_batches(predict: Predict, users: np.ndarray, items: np.ndarray, rows: int = PAIRS) -> np.ndarray:
+    """Stars ``(n,)``, float64, for pairs of codes.
 
-    Each call has exactly ``PAIRS`` rows, the last filled up. The same pair then gets the same bits whoever else is
+    Each call has exactly so many rows, the last filled up. The same pair then gets the same bits whoever else is
     asked for, which it does not in batches of other sizes: those may take another road through the processor.
     """
     stars = np.empty(len(users))
-    device = next(model.parameters()).device
-    with torch.inference_mode():
-        for start in range(0, len(users), PAIRS):
-            part = slice(start, start + PAIRS)
-            x = np.zeros((PAIRS, 2), dtype="int64")
-            n = len(users[part])
-            x[:n, 0], x[:n, 1] = users[part], items[part]
-            stars[part] = model(torch.from_numpy(x).to(device))[:n, 0].double().cpu().numpy()
+    for start in range(0, len(users), rows):
+        part = slice(start, start + rows)
+        n = len(users[part])
+        x = np.zeros((2, rows), dtype="int64")
+        x[0, :n], x[1, :n] = users[part], items[part]
+        stars[part] = predict(*x)[:n]
     return stars
+
+
+def predict_pairs(model: torch.nn.Module, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """:func:`in_batches` of a module ``(B, 2) -> (B, 1)``."""
+    device = next(model.parameters()).device
+
+    def predict(users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        x = torch.from_numpy(np.stack([users, items], axis=1))
+        return model(x.to(device))[:, 0].double().cpu().numpy()
+
+    with torch.inference_mode():
+        return in_batches(predict, users, items)
+
+
+class Scores(Protocol):
+    """A shortcut: scores in nearly the order of the stars, and how nearly."""
+
+    def __call__(self, users: np.ndarray, items: np.ndarray) -> Tensor:
+        """Scores ``(users, items)``, by code; those of items ascend."""
+
+    def floor(self, kth: Tensor, users: np.ndarray) -> Tensor:
+        """The score ``(users,)`` below which no item can be among the k best, when the k-th best score is ``kth``."""
 
 
 class DotScores:
@@ -56,10 +78,17 @@ class DotScores:
 
     def __call__(self, users: np.ndarray, items: np.ndarray) -> Tensor:
         """Scores before the sigmoid ``(users, items)``, by code."""
-        return self.users[self._rows(users)] @ self.items[self._rows(items)].T
+        first, end = (items[0], items[-1] + 1) if len(items) else (0, 0)
+        # of codes in one piece, as those of all items are, no row has to be copied
+        rows = self.items[first:end] if end - first == len(items) else self.items[self._at(items)]
+        return self._of_users(users) @ rows.T
 
-    def _rows(self, codes: np.ndarray) -> Tensor:
-        return torch.from_numpy(codes).to(self.users.device)
+    def _of_users(self, users: np.ndarray) -> Tensor:
+        """``[bias, 1, factors]`` of these users ``(users, K + 2)``."""
+        return self.users[self._at(users)]
+
+    def _at(self, codes: np.ndarray) -> Tensor:
+        return torch.from_numpy(codes).to(self.items.device)
 
     def floor(self, kth: Tensor, users: np.ndarray) -> Tensor:
         """The score ``(users,)`` below which no item can be among the k best, when the k-th best score is ``kth``.
@@ -70,15 +99,22 @@ class DotScores:
         eps = torch.finfo(self.dtype).eps
         if torch.get_float32_matmul_precision() != "highest":
             eps = max(eps, 2**-8)  # the product may round its factors to 8 bits
-        size = self.users[self._rows(users)].norm(dim=1) * self.items.norm(dim=1).max()
-        margin = (2 * (self.users.shape[1] + 2) * eps * size).double()  # (users,)
-        lowest = kth.double() - margin
-        if self.y_range is not None:
-            lo, hi = self.y_range
-            slack = 16 * eps * max(abs(lo), abs(hi), hi - lo) / (hi - lo)
-            share = expit(lowest.cpu().numpy()) - slack
-            lowest = torch.from_numpy(logit(np.maximum(share, 0))).to(lowest.device)  # logit(0) is -inf: keep all
-        return lowest - margin
+        size = self._of_users(users).norm(dim=1) * self._largest
+        margin = (2 * (self.items.shape[1] + 2) * eps * size).double()  # (users,)
+        lowest = self._ties((kth.double() - margin).cpu().numpy(), eps)
+        return torch.from_numpy(lowest).to(margin.device) - margin
+
+    @cached_property
+    def _largest(self) -> Tensor:
+        return self.items.norm(dim=1).max()
+
+    def _ties(self, score: np.ndarray, eps: float) -> np.ndarray:
+        """The lowest score whose stars may be rounded to those of this one."""
+        if self.y_range is None:
+            return score
+        lo, hi = self.y_range
+        slack = 16 * eps * max(abs(lo), abs(hi), hi - lo) / (hi - lo)
+        return logit(np.maximum(expit(score) - slack, 0))  # logit(0) is -inf: keep all
 
 
 def top_k(
@@ -87,7 +123,7 @@ def top_k(
     items: np.ndarray,
     k: int,
     seen: csr_matrix | None = None,
-    scores: DotScores | None = None,
+    scores: Scores | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The k items with the most stars for each user, ties in the order of the codes.
 

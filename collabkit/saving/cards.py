@@ -12,7 +12,11 @@ ABOUT = {
     "DotProductBias": "Matrix factorization with biases: a score is the dot product of a user's and an item's factors, "
     "plus a bias for each of the two.",
     "EmbeddingNet": "A neural net: it scores a user's and an item's factors, laid end to end.",
+    "BayesianMF": "Bayesian matrix factorization: a score is the mean over many draws from the posterior, in each of "
+    "which it is the dot product of a user's and an item's factors, plus a bias for each of the two. Features it was "
+    "fitted with are in the draws.",
 }
+KNOWS = {"BayesianMF": "nothing of them but the features that it was given"}
 ABOUT["DotProductBiasParams"] = ABOUT["DotProductBias"]
 
 
@@ -32,7 +36,8 @@ def model_card(header: dict[str, Any], name: str) -> str:
         "Users × items": f"{model['n_users']:,} × {model['n_items']:,}",
         "Factors": " and ".join(map(str, _as_list(model["n_factors"]))),
         **({"Hidden layers": ", ".join(map(str, model["layers"])) or "none"} if "layers" in model else {}),
-        "Range": "none" if model["y_range"] is None else _span(model["y_range"]),
+        **({"Draws": f"{model['n_samples']:,}"} if "n_samples" in model else {}),
+        **_range(model),
         "Tensors, SHA-256": header["tensors_sha256"],
     }
     ratings = {
@@ -74,7 +79,8 @@ def model_card(header: dict[str, Any], name: str) -> str:
             "## Known limits",
             "",
             f"- {data['cold_users']:,} of the users and {data['cold_items']:,} of the items have no rating here: the "
-            "model knows nothing of them, nor of anybody or anything new. Who has a few ratings can be folded in.",
+            f"model knows {KNOWS.get(model['class'], 'nothing of them')}, nor of anybody or anything new. Who has a "
+            "few ratings can be folded in.",
             "- Items with few ratings are placed near the average, whatever they are like.",
             "- It learnt from what these users chose to rate. Its lists repeat that choice, which favours popular "
             "items, and it does not speak for other people.",
@@ -95,6 +101,13 @@ def escape(text: object) -> str:
 def _table(title: str, rows: dict[str, Any]) -> list[str]:
     lines = [f"| {escape(key)} | {'–' if value is None else escape(value)} |" for key, value in rows.items()]
     return [f"| {title} | |", "|---|---|", *lines, ""]
+
+
+def _range(model: dict[str, Any]) -> dict[str, str]:
+    """What becomes of a score: it is squashed into a range, or clipped to a scale, or stays as it is."""
+    if "scale" in model:
+        return {"Clipped to": _span(model["scale"])}
+    return {"Range": "none" if model["y_range"] is None else _span(model["y_range"])}
 
 
 def _span(ends: Sequence[float]) -> str:

@@ -10,22 +10,27 @@ import torch
 from torch import Tensor, nn
 
 from collabkit import models
+from collabkit.bayes import BayesianMF
 from collabkit.checks import interval
 from collabkit.saving.packing import plain_number, same_json
+from collabkit.saving.packing_bayes import pack_bayes, unpack_bayes
 
+Model = nn.Module | BayesianMF  # what a file can hold
 CLASSES = ("DotProduct", "DotProductBias", "DotProductBiasParams", "EmbeddingNet")
 
 
-def pack_model(model: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def pack_model(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """What to build the model from, and its tensors by name.
 
     Raises: ``ValueError`` for a class that is not collabkit's, and for one of the same name without its tables.
     """
+    if isinstance(model, BayesianMF):
+        return pack_bayes(model)
     name = type(model).__name__
-    if name not in CLASSES:
+    if name not in CLASSES or not isinstance(model, nn.Module):
         raise ValueError(
             f"{name} cannot be saved as a recommender: the file holds numbers and no code, so a reader can only build "
-            f"{', '.join(CLASSES)}. For your own class, keep its code, and its numbers by "
+            f"{', '.join(CLASSES)} and BayesianMF. For your own class, keep its code, and its numbers by "
             "safetensors.torch.save_file(model.state_dict(), …)."
         )
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
@@ -49,12 +54,14 @@ def describe(name: str, tensors: dict[str, Tensor], y_range) -> dict[str, Any]:
     return description | {"y_range": y_range}
 
 
-def unpack_model(description: dict[str, Any], tensors: dict[str, Tensor]) -> nn.Module:
-    """The model, in eval mode. Its sizes are those of the tensors that are there.
+def unpack_model(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
+    """The model, in eval mode, on the CPU. Its sizes are those of the tensors that are there.
 
     Raises: ``ValueError`` for a description of other sizes, tables of another class, and values that are not finite.
     """
     name = description["class"]
+    if name == "BayesianMF":
+        return unpack_bayes(description, tensors)
     if name not in CLASSES:
         raise ValueError(f"the model is of class {name!r}, which collabkit does not have.")
     if not same_json(describe(name, tensors, description["y_range"]), description):
@@ -96,8 +103,10 @@ def shapes(description: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     return wanted
 
 
-def refuse_other_scores(model: nn.Module, again: nn.Module, n_users: int, n_items: int) -> None:
-    """Raise ``ValueError`` unless ``again``, built from the tensors of ``model``, scores like it."""
+def refuse_other_scores(model: Model, again: Model, n_users: int, n_items: int) -> None:
+    """Raise ``ValueError`` unless ``again``, built from the tensors of the module ``model``, scores like it."""
+    if isinstance(model, BayesianMF) or isinstance(again, BayesianMF):  # nobody writes one of their own
+        return
     row = torch.arange(256)
     x = torch.stack([row % n_users, row % n_items], dim=1).to(next(model.parameters()).device)  # (B, 2)
     modes = [(module, module.training) for module in model.modules()]

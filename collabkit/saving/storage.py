@@ -20,14 +20,15 @@ import safetensors
 import torch
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
-from torch import Tensor, nn
+from torch import Tensor
 
 import collabkit
-from collabkit.ratings import Ratings
+from collabkit.bayes import BayesianMF
+from collabkit.ratings import Ratings, fitted_to
 from collabkit.saving.atomic import target, write_together
 from collabkit.saving.cards import MARK, model_card
 from collabkit.saving.packing import fingerprint, pack_ratings, plain_number, same_json, unpack_ratings
-from collabkit.saving.packing_models import pack_model, refuse_other_scores, unpack_model
+from collabkit.saving.packing_models import Model, pack_model, refuse_other_scores, unpack_model
 
 Score: TypeAlias = int | float | str | None
 FORMAT = {"name": "collabkit recommender", "version": 1}  # one more with each change that an older reader would misread
@@ -48,7 +49,7 @@ UNFIT = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, Ru
 
 def save_model(
     path: str | os.PathLike[str],
-    model: nn.Module,
+    model: Model,
     ratings: Ratings,
     scores: Mapping[str, Score] | None = None,
     terms: str = TERMS,
@@ -57,7 +58,8 @@ def save_model(
 
     Args:
         path: the file to write, by custom ``<name>.safetensors``; an older one is replaced.
-        model: one of collabkit's four classes, or one of the same name and tables that scores alike.
+        model: one of collabkit's four classes, or one of the same name and tables that scores alike; or a fitted
+            :class:`collabkit.BayesianMF`, whose side features are in its draws.
         ratings: the training ratings, with ids that are whole numbers or text.
         scores: what was measured, by name: numbers or text. One that is not finite is kept as ``None``.
         terms: under which terms the file may be used, where :data:`TERMS` does not fit.
@@ -72,6 +74,7 @@ def save_model(
     path = Path(path)
     card = path.with_name(path.name.removesuffix(".safetensors") + ".md")
     _refuse_place(path, card)
+    fitted_to(model, ratings)
     description, tables = pack_model(model)
     packed, columns = pack_ratings(ratings)
     tensors = {f"model.{name}": tensor for name, tensor in tables.items()}
@@ -101,7 +104,7 @@ def save_model(
     write_together({card: model_card(header, path.name).encode(), path: content})
 
 
-def load_model(path: str | os.PathLike[str]) -> tuple[nn.Module, Ratings, dict[str, Any]]:
+def load_model(path: str | os.PathLike[str]) -> tuple[Model, Ratings, dict[str, Any]]:
     """Load what :func:`save_model` saved. Nothing in the file is run or unpickled.
 
     Returns: the model in eval mode, on the CPU; its training :class:`collabkit.Ratings`, equal to those that were
@@ -124,7 +127,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[nn.Module, Ratings, dict[s
         raise ValueError(f"{path} holds parts that do not fit together ({reason}). Save the model again.") from error
 
 
-def _unpack(header: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[nn.Module, Ratings]:
+def _unpack(header: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[Model, Ratings]:
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "ratings": {}}
     for key, tensor in tensors.items():
         part, _, name = key.partition(".")
@@ -138,6 +141,8 @@ def _unpack(header: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[nn.Modu
             "with the ratings that it was trained on."
         )
     model = unpack_model(header["model"], parts["model"])
+    if isinstance(model, BayesianMF):
+        model.users_, model.items_ = ratings.users, ratings.items
     if not same_json(header["data"], fingerprint(ratings)) or header["tensors_sha256"] != _tensors_sha256(tensors):
         raise ValueError("the ratings or the tables are not those that the header names.")
     return model, ratings

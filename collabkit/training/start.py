@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from collabkit.tables import level
+
 SPREAD = 0.05  # of the scores of a model that has learnt nothing; one epoch of the course takes them far beyond
 
 
@@ -27,23 +29,14 @@ def start_at_mean(model: nn.Module, x: Tensor, stars: Tensor) -> None:
     A model whose scores differ from pair to pair has been trained: it is left alone. So is one that has no such bias,
     a frozen one, or no ``y_range``.
     """
-    level = _level(model)
-    if level is None or not level.requires_grad or not hasattr(model, "y_range") or not len(x):
+    bias = level(model)
+    if bias is None or not bias.requires_grad or not hasattr(model, "y_range") or not len(x):
         return
     y_range: Any = model.y_range  # which torch's types take for a tensor
     score = _score(_predict(model, x[:4096]), y_range)  # (n, 1)
     if score.std(correction=0) < SPREAD:
         with torch.no_grad():
-            level.add_(_score(stars.mean(), y_range) - score.mean())
-
-
-def _level(model: nn.Module) -> nn.Parameter | None:
-    """The parameter that moves every score alike."""
-    for name, parameter in model.named_parameters():
-        if "item_bias" in name.split("."):
-            return parameter
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
-    return layers[-1].bias if layers and layers[-1].out_features == 1 else None
+            bias.add_(_score(stars.mean(), y_range) - score.mean())
 
 
 def _predict(model: nn.Module, x: Tensor) -> Tensor:

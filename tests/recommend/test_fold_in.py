@@ -15,7 +15,9 @@ from collabkit import (
     load_movielens,
     rmse,
 )
-from collabkit.recommend.fold_in import FoldIn, dot_product_tables, with_average_rows
+from collabkit.recommend.average_rows import with_average_rows
+from collabkit.recommend.fold_in import FoldIn
+from collabkit.tables import tables_of
 from tests.tables import random_ratings
 
 
@@ -84,7 +86,7 @@ def test_with_a_range_it_is_one_newton_step_on_misses_in_stars(train):
 def test_the_prior_is_the_trained_users_and_the_noise_the_training_error(train):
     module, part = model(), train.take(train.user > 4)
     fold = FoldIn.of(module, part)
-    users, items = (one.astype("float64") for one in dot_product_tables(module))
+    users, items = (one.astype("float64") for one in (tables_of(module).users, tables_of(module).items))
     covariance = np.cov(users[5:].T, bias=True)
     score = (users[part.user, 1:] * items[part.item, 1:]).sum(axis=1) + users[part.user, 0] + items[part.item, 0]
     noise = np.mean((part.rating - 5.5 / (1 + np.exp(-score))) ** 2)
@@ -156,30 +158,6 @@ def test_a_model_that_diverged_is_refused(train):
     module.user_bias.weight.data[3] = torch.nan
     with pytest.raises(ValueError, match="did training diverge"):
         FoldIn.of(module, train)
-
-
-def test_tables_are_read_from_either_kind_of_model():
-    torch.manual_seed(0)
-    by_hand = DotProductBiasParams(4, 5, 2, (0, 5.5))
-    users, items = dot_product_tables(by_hand)
-    assert np.array_equal(users, np.hstack([by_hand.user_bias.detach(), by_hand.user_factors.detach()]))
-    assert items.shape == (5, 3)
-    assert (dot_product_tables(DotProduct(4, 5, 2))[0][:, 0] == 0).all()
-
-
-class Cosine(DotProductBias):
-    def forward(self, x):
-        user, item = self.user_factors(x[:, 0]), self.item_factors(x[:, 1])
-        return nn.functional.cosine_similarity(user, item).unsqueeze(1)
-
-
-def test_the_tables_alone_do_not_make_a_dot_product():
-    assert dot_product_tables(Cosine(4, 5, 2)) is None
-    assert dot_product_tables(EmbeddingNet(4, 5, 2)) is None
-    assert dot_product_tables(nn.Linear(2, 1)) is None
-    uneven = DotProduct(4, 5, 2)
-    uneven.item_factors = nn.Embedding(5, 3)
-    assert dot_product_tables(uneven) is None
 
 
 @pytest.mark.parametrize("build", [DotProductBias, DotProductBiasParams, EmbeddingNet])

@@ -112,7 +112,7 @@ class TestWithoutABrowser:
         "make, error, words",
         [
             (page_of_a_net, TypeError, "cannot run in a page"),
-            (page_of_means, TypeError, "MeanBaseline is not one pair of tables"),
+            (page_of_means, ValueError, "no factors: .*n_factors from 1 to 16"),
             (lambda: RatePage(recommender(random_ratings(), n_factors=17)), ValueError, "17 factors.*n_factors=16"),
             (page_of_large_numbers, ValueError, "from 10 to 100"),
             (lambda: RatePage(recommender(random_ratings()), n_films=0), ValueError, "0"),

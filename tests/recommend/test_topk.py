@@ -5,8 +5,8 @@ from scipy.sparse import csr_matrix
 
 from collabkit import DotProduct, DotProductBias, EmbeddingNet
 from collabkit.recommend import topk as module
-from collabkit.recommend.fold_in import dot_product_tables
 from collabkit.recommend.topk import DotScores, predict_pairs, top_k
+from collabkit.tables import tables_of
 
 N_USERS, N_ITEMS = 40, 300
 
@@ -61,9 +61,13 @@ def model(request):
     return MODELS[request.param]()
 
 
+def shortcut(model):
+    tables = tables_of(model)
+    return DotScores(tables.users, tables.items, tables.y_range, next(model.parameters()))
+
+
 def ask(model, users, items, k, seen=None):
-    tables = dot_product_tables(model)
-    scores = None if tables is None else DotScores(*tables, model.y_range, next(model.parameters()))
+    scores = None if tables_of(model) is None else shortcut(model)
     return top_k(lambda u, i: predict_pairs(model, u, i), users, items, k, seen, scores)
 
 
@@ -104,7 +108,7 @@ def test_the_shortcut_looks_again_at_few():
         asked.append(len(u))
         return predict_pairs(model, u, i)
 
-    scores = DotScores(*dot_product_tables(model), model.y_range, model.item_bias.weight)
+    scores = shortcut(model)
     top_k(predict, np.arange(N_USERS), np.arange(N_ITEMS), 10, scores=scores)
     assert sum(asked) < 1.1 * 10 * N_USERS
 
@@ -130,7 +134,7 @@ def test_when_all_tie_the_order_is_that_of_the_codes():
 def test_never_more_scores_at_a_time_than_the_budget(monkeypatch):
     monkeypatch.setattr(module, "BUDGET", 1000)
     model, held = MODELS["bias"](), []
-    scores = DotScores(*dot_product_tables(model), model.y_range, model.item_bias.weight)
+    scores = shortcut(model)
 
     class Watched:
         floor = scores.floor
