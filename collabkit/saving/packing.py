@@ -39,7 +39,8 @@ def unpack_ratings(packed: dict[str, Any], tensors: dict[str, Tensor]) -> Rating
     users, items = _unpack_ids(packed["users"]), _unpack_ids(packed["items"])
     scale = packed["scale"]
     if interval("scale", scale) is not None:
-        scale = plain_number(scale[0]), plain_number(scale[1])
+        lo, hi = scale
+        scale = plain_number(lo), plain_number(hi)
     columns = {name: tensor.numpy() for name, tensor in tensors.items()}
     ratings = Ratings(
         columns["user"],
