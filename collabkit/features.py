@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 
@@ -64,29 +63,6 @@ def who_rated(train: Ratings, n_features: int = 32) -> pd.DataFrame:
     right = right * np.sign(right.sum(axis=1, keepdims=True) + 1e-12)  # a singular vector has no sign of its own
     columns = [f"audience {k}" for k in range(1, n_features + 1)]
     return pd.DataFrame((right.T * size * np.sqrt(train.n_items)).astype("float32"), _ids(train), columns)
-
-
-def with_ones(features: ArrayLike | None, n: int, what: str) -> np.ndarray:
-    """``[1, features]`` ``(n, 1 + F)`` of the users or items, checked; ``None`` stands for no features."""
-    if features is None:
-        return np.ones((n, 1), dtype="float32")
-    kinds = features.dtypes if isinstance(features, pd.DataFrame) else [getattr(features, "dtype", np.dtype("float32"))]
-    if wrong := [str(kind) for kind in kinds if getattr(kind, "kind", "f") not in "biuf"]:
-        raise TypeError(f"{what}_features has values of type {', '.join(sorted(set(wrong)))}: turn them into numbers.")
-    if isinstance(features, pd.DataFrame):
-        features = features.to_numpy("float32", na_value=np.nan)  # pandas has a missing value of its own
-    features = np.asarray(features, dtype="float32")
-    if features.ndim != 2 or len(features) != n:
-        raise ValueError(
-            f"{what}_features has shape {features.shape}: it needs a row for each of the {n:,} {what} codes."
-        )
-    bad = ~np.isfinite(features).all(axis=1)
-    if bad.any():
-        raise ValueError(
-            f"{what}_features has values that are not finite in {bad.sum():,} rows, the first is row {bad.argmax()}: "
-            "fill them, for instance with 0 and a column that says so."
-        )
-    return np.hstack([np.ones((n, 1), dtype="float32"), features])
 
 
 def _ids(ratings: Ratings) -> pd.Index:

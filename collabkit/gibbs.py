@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from collabkit.blocks import Blocks, cholesky
 from collabkit.borrowed import standard_gamma
-from collabkit.features import with_ones
 
 WORTH = 4  # how many observations the prior of a precision is worth: their squares sum to 1
 
@@ -66,6 +66,29 @@ class Side:
         self.precision = gamma((WORTH + len(rows) + len(B)) / 2, (1 + misses + self.ridge * size) / 2, rng)
         self.ridge = gamma((WORTH + B.numel()) / 2, (1 + (self.precision * size).sum()) / 2, rng)
         self.prior = self.X @ B
+
+
+def with_ones(features: ArrayLike | None, n: int, what: str) -> np.ndarray:
+    """``[1, features]`` ``(n, 1 + F)`` of the users or items, checked; ``None`` stands for no features."""
+    if features is None:
+        return np.ones((n, 1), dtype="float32")
+    kinds = features.dtypes if isinstance(features, pd.DataFrame) else [getattr(features, "dtype", np.dtype("float32"))]
+    if wrong := [str(kind) for kind in kinds if getattr(kind, "kind", "f") not in "biuf"]:
+        raise TypeError(f"{what}_features has values of type {', '.join(sorted(set(wrong)))}: turn them into numbers.")
+    if isinstance(features, pd.DataFrame):
+        features = features.to_numpy("float32", na_value=np.nan)  # pandas has a missing value of its own
+    features = np.asarray(features, dtype="float32")
+    if features.ndim != 2 or len(features) != n:
+        raise ValueError(
+            f"{what}_features has shape {features.shape}: it needs a row for each of the {n:,} {what} codes."
+        )
+    bad = ~np.isfinite(features).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{what}_features has values that are not finite in {bad.sum():,} rows, the first is row {bad.argmax()}: "
+            "fill them, for instance with 0 and a column that says so."
+        )
+    return np.hstack([np.ones((n, 1), dtype="float32"), features])
 
 
 def gaussian_draw(A: Tensor, b: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 
 from collabkit import Ratings, film_features, load_movielens, popularity, random_split, who_rated
-from collabkit.features import with_ones
 from tests.tables import random_ratings, tiny_frame, tiny_ratings
 
 
@@ -85,18 +84,3 @@ def test_a_film_that_nobody_rated_has_zeros():
 
 def test_small_tables_give_as_many_columns_as_there_can_be():
     assert who_rated(tiny_ratings()).shape == (4, 2)
-
-
-@pytest.mark.parametrize(
-    "features",
-    [
-        pd.DataFrame({"x": ["a", "b"]}),
-        pd.DataFrame({"x": pd.to_datetime([1, 2])}),
-        np.array([[1j], [2]]),
-        np.array([["1"], ["2"]]),
-        np.array([[1], [2]], "M8[s]"),
-    ],
-)
-def test_features_that_are_no_numbers_are_refused(features):
-    with pytest.raises(TypeError, match="item_features has values of type .*: turn them into numbers"):
-        with_ones(features, 2, "item")

@@ -1,8 +1,11 @@
 """One side of BayesianMF: its draws against closed forms."""
 
+import numpy as np
+import pandas as pd
+import pytest
 import torch
 
-from collabkit.gibbs import Side, gaussian_draw
+from collabkit.gibbs import Side, gaussian_draw, with_ones
 from tests.contracts import OneDevice
 from tests.tables import random_ratings
 
@@ -63,3 +66,18 @@ def test_a_gaussian_draw_stays_on_its_device():
     with OneDevice():
         draw, mean = gaussian_draw(A, b, noise)
     assert draw.shape == mean.shape == (4, 3)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        pd.DataFrame({"x": ["a", "b"]}),
+        pd.DataFrame({"x": pd.to_datetime([1, 2])}),
+        np.array([[1j], [2]]),
+        np.array([["1"], ["2"]]),
+        np.array([[1], [2]], "M8[s]"),
+    ],
+)
+def test_features_that_are_no_numbers_are_refused(features):
+    with pytest.raises(TypeError, match="item_features has values of type .*: turn them into numbers"):
+        with_ones(features, 2, "item")

@@ -8,6 +8,12 @@ from numpy.typing import ArrayLike
 from collabkit.ratings import Vocabulary
 
 
+def code_or_last(vocabulary: Vocabulary, ids: ArrayLike) -> np.ndarray:
+    """Codes ``(n,)``; an unknown id gets the one past the last, where a model keeps its average row."""
+    codes, known = vocabulary.index(ids, missing="unknown")
+    return np.where(known, codes, len(vocabulary))
+
+
 def pair_codes(users: Vocabulary, items: Vocabulary, user_ids: ArrayLike, item_ids: ArrayLike) -> list[np.ndarray]:
     """For pairs of ids: user codes ``(n,)``, whether each is known, item codes ``(n,)``, whether each is known.
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from collabkit.checks import number, whole
+from collabkit.data.pairs import code_or_last
 from collabkit.ratings import Ratings, Vocabulary
 from collabkit.recommend.catalogue import Catalogue
 from collabkit.recommend.fold_in import Fold
@@ -77,12 +78,6 @@ class NewUser(Newcomer):
         why = self.catalogue.table(self.codes[order], stars=self.given[order], contribution=contribution[order])
         why.attrs |= {"baseline": baseline, "stars": stars}
         return why
-
-
-def code_or_last(vocabulary: Vocabulary, ids) -> np.ndarray:
-    """Codes ``(n,)``; an unknown id gets the one past the last, where the average row is."""
-    codes, known = vocabulary.index(ids, missing="unknown")
-    return np.where(known, codes, len(vocabulary))
 
 
 def checked_stars(stars: Mapping, ratings: Ratings) -> np.ndarray:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from collabkit import Vocabulary
-from collabkit.data.pairs import pair_codes
+from collabkit.data.pairs import code_or_last, pair_codes
 
 USERS, ITEMS = Vocabulary([30, 10, 20], "user"), Vocabulary(["b", "a"], "item")
 
@@ -11,6 +11,10 @@ def test_row_by_row():
     user, known_user, item, known_item = pair_codes(USERS, ITEMS, [30, 11, 10], ["b", "a", "c"])
     assert (user.tolist(), known_user.tolist()) == ([2, 0, 0], [True, False, True])
     assert (item.tolist(), known_item.tolist()) == ([1, 0, 0], [True, True, False])
+
+
+def test_an_unknown_one_may_have_a_row_of_its_own():
+    assert code_or_last(USERS, [30, 11, 10]).tolist() == [2, 3, 0]
 
 
 def test_one_goes_with_all():
