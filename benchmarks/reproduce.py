@@ -34,9 +34,9 @@ from collabkit import (
     rating_learner,
     rmse,
 )
-from collabkit.interpret import table
 from collabkit.models import DotProduct, DotProductBias, EmbeddingNet
 from collabkit.recipe import Recipe
+from collabkit.tables import table
 from collabkit.training.fit import Model, fit_recipe
 from collabkit.training.optimizer import GroupedDecay
 

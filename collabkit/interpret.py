@@ -9,26 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from torch import nn
 
 from collabkit.checks import flag, whole
 from collabkit.data.vocabulary import as_ids
 from collabkit.ratings import Ratings, rated
-
-
-def table(model: nn.Module, name: str) -> np.ndarray:
-    """A copy of one table of a model on the CPU, whether an ``nn.Embedding`` or made by hand ``(n, K)``.
-
-    Raises: ``AttributeError`` that lists the tables the model has; ``TypeError`` for what is no module.
-    """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"{type(model).__name__} is no module: pass one, which for a fitted ALS is als.as_module().")
-    found = getattr(model, name, None)
-    if found is None:
-        known = sorted({key.removesuffix(".weight") for key in model.state_dict()})
-        raise AttributeError(f"{type(model).__name__} has no table {name!r}; it has {', '.join(known)}.")
-    weight = found.weight if isinstance(found, nn.Embedding) else found
-    return weight.detach().cpu().numpy().copy()
+from collabkit.tables import Trained, table
 
 
 def most_rated(ratings: Ratings, n: int) -> np.ndarray:
@@ -37,7 +22,7 @@ def most_rated(ratings: Ratings, n: int) -> np.ndarray:
     return np.argsort(-counts, kind="stable")[: whole("n", n, at_least=1)]
 
 
-def item_biases(model: nn.Module, ratings: Ratings, full: bool = False) -> pd.DataFrame:
+def item_biases(model: Trained, ratings: Ratings, full: bool = False) -> pd.DataFrame:
     r"""What a model thinks of each item, apart from who rates it: one row an item, lowest bias first.
 
     Args:
@@ -72,7 +57,7 @@ class Components(NamedTuple):
     explained: np.ndarray
 
 
-def item_components(model: nn.Module, ratings: Ratings, codes: ArrayLike, n: int = 3) -> Components:
+def item_components(model: Trained, ratings: Ratings, codes: ArrayLike, n: int = 3) -> Components:
     """Principal components of item factors: the few directions in which these items differ most.
 
     Args:
@@ -96,7 +81,7 @@ def item_components(model: nn.Module, ratings: Ratings, codes: ArrayLike, n: int
 
 
 def similar_items(
-    model: nn.Module, ratings: Ratings, item: int | str, k: int = 10, codes: ArrayLike | None = None
+    model: Trained, ratings: Ratings, item: int | str, k: int = 10, codes: ArrayLike | None = None
 ) -> pd.DataFrame:
     r"""The k items whose factors point most nearly the same way: :math:`\cos(q_i, q_j)`.
 
@@ -150,7 +135,7 @@ def mean_overlap(lists: Iterable[Iterable[Hashable]]) -> float:
     return float(np.mean([len(a & b) / max(len(a), len(b)) for a, b in combinations(sets, 2)]))
 
 
-def _of_items(model: nn.Module, name: str, ratings: Ratings) -> np.ndarray:
+def _of_items(model: Trained, name: str, ratings: Ratings) -> np.ndarray:
     """A table of a model with a row for each item of these ratings."""
     found = table(model, name)
     if len(found) != rated(ratings).n_items:

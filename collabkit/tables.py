@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -58,6 +58,50 @@ class Tables(NamedTuple):
     def items(self) -> np.ndarray:
         """A copy of ``[bias, factors]`` of each item on the CPU ``(I, 1 + K)``."""
         return _joined(self.item_bias, self.item_factors)
+
+
+class Modular(Protocol):
+    """A fitted model that gives the same predictions as a module, such as :class:`collabkit.ALS`."""
+
+    def as_module(self) -> nn.Module: ...
+
+
+Trained = nn.Module | Modular
+
+
+def as_module(model: Trained) -> nn.Module:
+    """The module itself, or that of a fitted model.
+
+    Raises: ``TypeError`` for what has none.
+    """
+    if isinstance(model, nn.Module):
+        return model
+    if isinstance(model, type):
+        raise TypeError(f"{model.__name__} is a class: build one, train it, and pass that.")
+    if hasattr(model, "as_module"):
+        return model.as_module()
+    raise TypeError(
+        f"{type(model).__name__} is no module, and has no as_module(): pass the trained model itself, which for a "
+        "fastai Learner is learn.model."
+    )
+
+
+def table(model: Trained, name: str) -> np.ndarray:
+    """A copy of one table of a model on the CPU, whether an ``nn.Embedding`` or made by hand ``(n, K)``.
+
+    Args:
+        model: a module, or a fitted model that has ``as_module()``.
+        name: such as ``"item_factors"``.
+
+    Raises: ``AttributeError`` that lists the tables the model has; ``TypeError`` for what is no module.
+    """
+    module = as_module(model)
+    found = getattr(module, name, None)
+    if found is None:
+        known = sorted({key.removesuffix(".weight") for key in module.state_dict()})
+        raise AttributeError(f"{type(model).__name__} has no table {name!r}; it has {', '.join(known)}.")
+    weight = found.weight if isinstance(found, nn.Embedding) else found
+    return weight.detach().cpu().numpy().copy()
 
 
 def declares(model: Any) -> bool:

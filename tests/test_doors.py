@@ -227,9 +227,13 @@ def test_overlaps_and_codes():
         kit.similar_items(MODEL, RATINGS, [10, 20])
     with pytest.raises(ValueError, match="item_bias has 20 rows, these ratings 4 items"):
         kit.item_biases(MODEL, tiny_ratings())
-    for bad in (kit.ALS(n_sweeps=1).fit(RATINGS), RATINGS, None):
-        with pytest.raises(TypeError, match=r"is no module: pass one.*as_module\(\)"):
+    als = kit.ALS(n_sweeps=1).fit(RATINGS)
+    assert kit.item_biases(als, RATINGS).equals(kit.item_biases(als.as_module(), RATINGS))
+    for bad in (RATINGS, None, kit.BayesianMF()):
+        with pytest.raises(TypeError, match=r"is no module, and has no as_module\(\): pass the trained model"):
             kit.item_biases(bad, RATINGS)
+    with pytest.raises(TypeError, match="DotProductBias is a class: build one"):
+        kit.item_biases(kit.DotProductBias, RATINGS)
     with pytest.raises(TypeError, match="full='no'"):
         kit.item_biases(MODEL, RATINGS, full="no")
 

@@ -15,7 +15,7 @@ from collabkit import (
     random_split,
     similar_items,
 )
-from collabkit.interpret import table
+from collabkit.tables import table
 from tests.tables import random_ratings, tiny_ratings
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from collabkit.ratings import Ratings, rated
-from collabkit.tables import rows_of
+from collabkit.tables import Trained, as_module, rows_of
 
 
-def with_average_rows(model: nn.Module, ratings: Ratings) -> nn.Module:
+def with_average_rows(model: Trained, ratings: Ratings) -> nn.Module:
     """A copy of a model in which whoever it knows nothing of is average, ready to predict.
 
     A row that training never touched still holds its random start. In the copy, each row of a user or item table that
@@ -22,14 +22,12 @@ def with_average_rows(model: nn.Module, ratings: Ratings) -> nn.Module:
     Raises: ``ValueError`` for a model without a table of that many users or items; ``TypeError`` for what is no module.
     """
     rated(ratings)
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"{type(model).__name__} is no module: pass one, which for a fitted ALS is als.as_module().")
-    served = copy.deepcopy(model).eval().requires_grad_(False)
+    served = copy.deepcopy(as_module(model)).eval().requires_grad_(False)
     for side, code, n in (("user", ratings.user, ratings.n_users), ("item", ratings.item, ratings.n_items)):
         has_ratings = np.bincount(code, minlength=n) > 0
         found = rows_of(served, side)
         if not found or any(len(one) != n for one in found.values()):
-            sizes = {name: tuple(one.shape) for name, one in model.named_parameters()}
+            sizes = {name: tuple(one.shape) for name, one in served.named_parameters()}
             raise ValueError(
                 f"{type(model).__name__} has no {side}_… tables of {n} rows, one for each {side} of these ratings: it "
                 f"has {sizes}. Pass the ratings (or the part of them) that it was trained on."

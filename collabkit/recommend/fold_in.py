@@ -6,12 +6,11 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 from scipy.special import expit
-from torch import nn
 
 from collabkit.checks import interval
 from collabkit.ratings import Ratings
 from collabkit.recommend.average_rows import with_average_rows
-from collabkit.tables import tables_of
+from collabkit.tables import Trained, tables_of
 
 SAMPLE = 200_000  # training ratings, evenly spaced, that the noise is estimated from
 
@@ -98,7 +97,7 @@ class FoldIn(Fold):
         self.y_range = interval("y_range", y_range)
 
     @classmethod
-    def of(cls, model: nn.Module, ratings: Ratings, side: str = "user") -> FoldIn:
+    def of(cls, model: Trained, ratings: Ratings, side: str = "user") -> FoldIn:
         """The fold-in of a model that scores by a dot product.
 
         Args:

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from collabkit.interpret import cosines, table
+from collabkit.interpret import cosines
 from collabkit.ratings import Ratings, Vocabulary
 from collabkit.recommend.average_rows import with_average_rows
 from collabkit.recommend.fold_in import Fold, FoldIn, not_foldable
 from collabkit.recommend.topk import DotScores, Scores, in_batches, predict_pairs
-from collabkit.tables import declares, tables_of
+from collabkit.tables import declares, table, tables_of
 
 
 class PredictorByCode(Protocol):

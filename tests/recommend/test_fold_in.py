@@ -6,6 +6,7 @@ from torch import nn
 from benchmarks.recommend import folded, halves, trained
 from collabkit import (
     ALS,
+    BayesianMF,
     DotProduct,
     DotProductBias,
     DotProductBiasParams,
@@ -189,9 +190,10 @@ def test_ratings_of_another_data_set_are_refused(train):
         with_average_rows(nn.Linear(2, 1), train)
 
 
-def test_a_solver_is_sent_for_its_module(train, als):
-    with pytest.raises(TypeError, match=r"^ALS is no module: .*als.as_module\(\)"):
-        FoldIn.of(als, train)
+def test_a_solver_is_taken_as_its_module(train, als):
+    assert np.array_equal(FoldIn.of(als, train).fixed, FoldIn.of(als.as_module(), train).fixed)
+    with pytest.raises(TypeError, match=r"^BayesianMF is no module, and has no as_module\(\)"):
+        FoldIn.of(BayesianMF(), train)
     with pytest.raises(TypeError, match="^ratings is a DataFrame and has to be a Ratings"):
         FoldIn.of(als.as_module(), train.frame)
 
