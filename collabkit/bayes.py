@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from collabkit import checks
-from collabkit.data.pairs import pair_codes
+from collabkit.data.pairs import pair_codes_or_last
 from collabkit.gibbs import WORTH, Side, gamma
 from collabkit.ratings import Ratings, Vocabulary, rated
 
@@ -199,9 +199,7 @@ class BayesianMF:
         """
         checks.fitted(self)
         return_std = checks.flag("return_std", return_std)
-        u, known_u, i, known_i = pair_codes(self.users_, self.items_, users, items)
-        user, item = np.where(known_u, u, len(self.users_)), np.where(known_i, i, len(self.items_))
-        return self.predict_codes(user, item, return_std)
+        return self.predict_codes(*pair_codes_or_last(self.users_, self.items_, users, items), return_std)
 
     def predict_codes(self, users: np.ndarray, items: np.ndarray, return_std: bool = False):
         """As :meth:`predict`, for codes ``(n,)`` of both; the one past the last is of somebody unknown."""

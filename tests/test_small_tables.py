@@ -34,9 +34,7 @@ def test_the_recipe_is_no_worse_than_damped_means(table, n):
 
 @pytest.mark.parametrize("table", STORED["tables"])
 def test_every_sample_that_was_measured_says_the_same(table):
-    by_size = STORED["tables"][table]
-    assert [int(n) for n in by_size] == list(small_tables.SIZES)
-    for n, models in by_size.items():
+    for n, models in STORED["tables"][table].items():
         assert all(len(set(runs)) == len(small_tables.SEEDS) for runs in models.values()), n
         mean, error = difference(models["RECIPE"], models["damped means"])
         assert mean <= error, f"{n} ratings"

@@ -26,3 +26,11 @@ def pair_codes(users: Vocabulary, items: Vocabulary, user_ids: ArrayLike, item_i
     if n_users != n_items and 1 not in (n_users, n_items):
         raise ValueError(f"{n_users} users but {n_items} items: they must match row by row.")
     return list(np.broadcast_arrays(*user, *item))
+
+
+def pair_codes_or_last(
+    users: Vocabulary, items: Vocabulary, user_ids: ArrayLike, item_ids: ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    """As ``pair_codes``, but an unknown id has the code one past the last: user and item codes ``(n,)``."""
+    user, known_user, item, known_item = pair_codes(users, items, user_ids, item_ids)
+    return np.where(known_user, user, len(users)), np.where(known_item, item, len(items))

@@ -13,7 +13,7 @@ from torch import nn
 
 from collabkit import checks
 from collabkit.bayes import BayesianMF
-from collabkit.data.pairs import pair_codes
+from collabkit.data.pairs import pair_codes_or_last
 from collabkit.data.vocabulary import as_ids
 from collabkit.interpret import most_similar
 from collabkit.ratings import Ratings, fitted_to, rated
@@ -61,9 +61,7 @@ class Recommender:
 
     def predict(self, users, items) -> np.ndarray:
         """Stars ``(n,)`` for pairs of user and item ids; one id on either side goes with all on the other."""
-        user, known_user, item, known_item = pair_codes(self.ratings.users, self.ratings.items, users, items)
-        user = np.where(known_user, user, self.ratings.n_users)  # one past the last: the average row
-        return self.served.predict(user, np.where(known_item, item, self.ratings.n_items))
+        return self.served.predict(*pair_codes_or_last(self.ratings.users, self.ratings.items, users, items))
 
     def recommend(self, user, k: int = 10, exclude_seen: bool = True, candidates=None) -> pd.DataFrame:
         """The k items with the most predicted stars, exactly; ties in the order of their ids.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from collabkit import Vocabulary
-from collabkit.data.pairs import code_or_last, pair_codes
+from collabkit.data.pairs import code_or_last, pair_codes, pair_codes_or_last
 
 USERS, ITEMS = Vocabulary([30, 10, 20], "user"), Vocabulary(["b", "a"], "item")
 
@@ -15,6 +15,9 @@ def test_row_by_row():
 
 def test_an_unknown_one_may_have_a_row_of_its_own():
     assert code_or_last(USERS, [30, 11, 10]).tolist() == [2, 3, 0]
+    user, item = pair_codes_or_last(USERS, ITEMS, [30, 11, 10], ["b", "a", "c"])
+    assert (user.tolist(), item.tolist()) == ([2, 3, 0], [1, 0, 2])
+    assert [one.tolist() for one in pair_codes_or_last(USERS, ITEMS, 11, ["a", "c"])] == [[3, 3], [0, 2]]
 
 
 def test_one_goes_with_all():
