@@ -203,7 +203,17 @@ class BayesianMF:
         user, item = np.where(known_u, u, len(self.users_)), np.where(known_i, i, len(self.items_))
         return self.predict_codes(user, item, return_std)
 
-    def predict_codes(self, users: np.ndarray, items: np.ndarray, return_std: bool = False):
+    @overload
+    def predict_codes(self, users: np.ndarray, items: np.ndarray, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict_codes(
+        self, users: np.ndarray, items: np.ndarray, return_std: bool
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+
+    def predict_codes(
+        self, users: np.ndarray, items: np.ndarray, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """As :meth:`predict`, for codes ``(n,)`` of both; the one past the last is of somebody unknown."""
         n_samples, device = len(self.user_draws_), self.user_draws_.device
         user, item = torch.from_numpy(users).to(device), torch.from_numpy(items).to(device)

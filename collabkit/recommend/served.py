@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -15,6 +15,12 @@ from collabkit.recommend.average_rows import with_average_rows
 from collabkit.recommend.fold_in import Fold, FoldIn, not_foldable
 from collabkit.recommend.topk import DotScores, Scores, in_batches, predict_pairs
 from collabkit.tables import declares, tables_of
+
+
+class HasModule(Protocol):
+    """A fitted model whose scores a module has too, over codes."""
+
+    def as_module(self) -> nn.Module: ...
 
 
 class PredictorByCode(Protocol):
@@ -29,6 +35,9 @@ class PredictorByCode(Protocol):
 
     def predict_codes(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Stars ``(n,)`` for codes ``(n,)`` of both; the code one past the last is of somebody unknown."""
+
+
+Servable: TypeAlias = nn.Module | HasModule | PredictorByCode
 
 
 class Served:
