@@ -55,12 +55,12 @@ for predictor in (bayes, als, Recommender(als, ratings)):
     assert_type(evaluate(predictor, split), dict[str, float])
 
 
-class Constant:
-    def predict(self, users: object, items: object) -> np.ndarray:
-        return np.full(3, 3.5)
+class OfMyOwn:
+    def predict(self, mine: np.ndarray, theirs: np.ndarray) -> list[float]:
+        return [3.5] * len(mine)
 
 
-evaluate(Constant(), split)
+evaluate(OfMyOwn(), split)
 
 dls = collab_dataloaders(split, bs=RECIPE.bs, device=torch.device("cpu"))
 for model in (DotProduct(3, 4, 5), DotProductBiasParams(3, 4, 5), EmbeddingNet(3, 4, (5, 6), (0, 5.5), layers=(7,))):
@@ -101,6 +101,8 @@ WRONG = {
     "rmse(ratings.rating, None)": 'Argument 2 to "rmse" has incompatible type "None"',
     "evaluate(3, random_split(ratings))": '"evaluate" has incompatible type "int"; expected "Predictor"',
     "evaluate(ALS, random_split(ratings))": '"evaluate" has incompatible type "type[ALS]"; expected "Predictor"',
+    "evaluate(PopularityBaseline(), random_split(ratings))": '"PopularityBaseline"; expected "Predictor"',
+    "evaluate_ranking(ALS(), random_split(ratings))": 'has incompatible type "ALS"; expected "Ranker"',
     "evaluate(ALS(), ratings)": '"evaluate" has incompatible type "Ratings"; expected "Split"',
     "cross_validate(MeanBaseline(), ratings)": '"cross_validate" has incompatible type "MeanBaseline"; expected "Call',
     'Recommender("als", ratings)': 'Argument 1 to "Recommender" has incompatible type "str"',

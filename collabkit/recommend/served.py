@@ -33,7 +33,7 @@ class PredictorByCode(Protocol):
     users_: Vocabulary
     items_: Vocabulary
 
-    def predict_codes(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    def predict_codes(self, users: np.ndarray, items: np.ndarray, /) -> np.ndarray:
         """Stars ``(n,)`` for codes ``(n,)`` of both; the code one past the last is of somebody unknown."""
 
 
