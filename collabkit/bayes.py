@@ -201,7 +201,17 @@ class BayesianMF:
         return_std = checks.flag("return_std", return_std)
         return self.predict_codes(*pair_codes_or_last(self.users_, self.items_, users, items), return_std)
 
-    def predict_codes(self, users: np.ndarray, items: np.ndarray, return_std: bool = False):
+    @overload
+    def predict_codes(self, users: np.ndarray, items: np.ndarray, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict_codes(
+        self, users: np.ndarray, items: np.ndarray, return_std: bool
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+
+    def predict_codes(
+        self, users: np.ndarray, items: np.ndarray, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """As :meth:`predict`, for codes ``(n,)`` of both; the one past the last is of somebody unknown."""
         n_samples, device = len(self.user_draws_), self.user_draws_.device
         user, item = torch.from_numpy(users).to(device), torch.from_numpy(items).to(device)

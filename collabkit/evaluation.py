@@ -19,19 +19,19 @@ from collabkit.splits import Split, k_fold, part_of
 class Predictor(Protocol):
     """Anything that turns pairs of ids into stars. Ids it does not know get its documented fallback, never an error."""
 
-    def predict(self, users: ArrayLike, items: ArrayLike) -> np.ndarray: ...
+    def predict(self, users: np.ndarray, items: np.ndarray, /) -> ArrayLike: ...
 
 
 class Fittable(Predictor, Protocol):
     """A predictor that learns from ratings."""
 
-    def fit(self, train: Ratings) -> Predictor: ...
+    def fit(self, train: Ratings, /) -> Predictor: ...
 
 
 class Ranker(Protocol):
     """Anything that gives each of many users a list: rows ``user, item``, best first within a user."""
 
-    def recommend(self, user: ArrayLike, k: int = 10) -> pd.DataFrame: ...
+    def recommend(self, users: np.ndarray, /, *, k: int) -> pd.DataFrame: ...
 
 
 def evaluate(model: Predictor, split: Split, part: str = "valid") -> dict[str, float]:

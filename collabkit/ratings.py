@@ -167,7 +167,7 @@ def rated(ratings: Ratings, name: str = "ratings") -> Ratings:
     return ratings
 
 
-def fitted_to(model, ratings: Ratings) -> None:
+def fitted_to(model: object, ratings: Ratings) -> None:
     """Refuse ratings of other users or items than a model was fitted to; a module knows none."""
     for side, theirs, ours in (("users", ratings.users, "users_"), ("items", ratings.items, "items_")):
         if (known := getattr(model, ours, theirs)) is not theirs and not np.array_equal(known.ids, theirs.ids):

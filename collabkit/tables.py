@@ -44,7 +44,9 @@ class Tables(NamedTuple):
     y_range: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, users, items, y_range: tuple[float, float] | None = None) -> Tables:
+    def of(
+        cls, users: np.ndarray | Tensor, items: np.ndarray | Tensor, y_range: tuple[float, float] | None = None
+    ) -> Tables:
         """From ``[bias, factors]`` of each user and each item, ``(U, 1 + K)`` and ``(I, 1 + K)``."""
         users, items = torch.as_tensor(users), torch.as_tensor(items)
         return cls(users[:, 1:], items[:, 1:], users[:, :1], items[:, :1], y_range)

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from collabkit.checks import whole
 from collabkit.data.titles import spoken
@@ -32,11 +33,11 @@ class Catalogue:
     def counts(self) -> np.ndarray:
         return np.bincount(self.ratings.item, minlength=self.ratings.n_items)
 
-    def table(self, codes: np.ndarray, **columns) -> pd.DataFrame:
+    def table(self, codes: np.ndarray, **columns: np.ndarray) -> pd.DataFrame:
         """Columns ``item, label`` for these codes, and then these."""
         return pd.DataFrame({"item": self.ratings.items.ids[codes], "label": self.ratings.labels[codes], **columns})
 
-    def codes(self, ids) -> np.ndarray:
+    def codes(self, ids: ArrayLike) -> np.ndarray:
         """Codes ``(n,)`` of one id or many.
 
         Raises: ``KeyError`` for an unknown one, with titles close to it where it is text; ``TypeError`` and
@@ -58,7 +59,7 @@ class Catalogue:
             cure = f"ids are asked for, not titles. Perhaps {named}."
         raise KeyError(f"unknown item {wrong[0]!r} ({len(wrong)} of {len(values)} asked for): {cure}")
 
-    def code(self, id) -> int:
+    def code(self, id: int | str) -> int:
         """The code of one id; errors as in :meth:`codes`, and ``ValueError`` for more than one."""
         codes = self.codes(id)
         if len(codes) != 1:
@@ -106,7 +107,7 @@ def plain(text: str) -> str:
     return bare.casefold().strip()
 
 
-def _is_title(one) -> bool:
+def _is_title(one: object) -> bool:
     """Whether it is text, and no number written as text."""
     return isinstance(one, str) and not one.strip().removeprefix("-").isdecimal()
 

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from collabkit.bayes import BayesianMF
-from collabkit.recommend.fold_in import Fold
+from collabkit.recommend.fold_in import Codes, Fold
 
 ROUNDS = 3  # until a new user's own noise has settled: a further one moves no prediction by 0.0001 stars
 
@@ -66,17 +67,17 @@ class DrawnFoldIn(Fold):
         self.mean, self.precision = priors[:, 0], priors[:, 1]  # (S, 1 + K)
         self.steadiness = model.unit_**2 / noise  # (U + 1,)
 
-    def solve(self, codes, stars) -> np.ndarray:
+    def solve(self, codes: Codes, stars: ArrayLike) -> np.ndarray:
         steps = [np.linalg.solve(one.A, one.X.T @ (one.weight * one.misses)) for one in self._regressions(codes, stars)]
         return self.mean + np.array(steps)
 
-    def score(self, w: np.ndarray, codes=None) -> np.ndarray:
+    def score(self, w: np.ndarray, codes: Codes | None = None) -> np.ndarray:
         fixed = self.fixed if codes is None else self.fixed[self._at(codes)]
         ours = torch.from_numpy(w[:, 1:].flatten() / len(w) ** 0.5).to(fixed)
         score = (fixed[:, 0] + fixed[:, 1:] @ ours).cpu().double().numpy() + w[:, 0].mean()
         return self.model.mean_ + self.model.unit_ * score
 
-    def parts(self, codes, stars, code: int) -> np.ndarray:
+    def parts(self, codes: Codes, stars: ArrayLike, code: int) -> np.ndarray:
         n_draws, total = len(self.mean), np.zeros(len(codes))
         target = self.fixed[code, 1:].cpu().double().numpy().reshape(n_draws, -1) * n_draws**0.5  # (S, K)
         for row, one in zip(target, self._regressions(codes, stars), strict=True):
@@ -90,7 +91,7 @@ class DrawnFoldIn(Fold):
         lo, hi = self.model.scale_
         return float(lo <= score <= hi)
 
-    def _regressions(self, codes, stars) -> Iterator[Regression]:
+    def _regressions(self, codes: Codes, stars: ArrayLike) -> Iterator[Regression]:
         rated = self.rated[:, self._at(codes)].float().cpu().numpy()  # (S, n, 1 + K)
         y = (np.asarray(stars, dtype="float64") - self.model.mean_) / self.model.unit_
         nu, n = self.model.noise_df_, len(y)
@@ -110,5 +111,5 @@ class DrawnFoldIn(Fold):
                 weight, A = weight * steady, A * steady
             yield Regression(X, misses, weight, A + np.diag(precision))
 
-    def _at(self, codes) -> Tensor:
+    def _at(self, codes: Codes) -> Tensor:
         return torch.as_tensor(np.asarray(codes, dtype="int64"), device=self.fixed.device)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit
 
 from collabkit.checks import interval
@@ -12,6 +15,7 @@ from collabkit.ratings import Ratings
 from collabkit.recommend.average_rows import with_average_rows
 from collabkit.tables import Trained, tables_of
 
+Codes: TypeAlias = np.ndarray | Sequence[int]
 SAMPLE = 200_000  # training ratings, evenly spaced, that the noise is estimated from
 
 
@@ -25,15 +29,15 @@ class Fold(ABC):
     mean: np.ndarray
 
     @abstractmethod
-    def solve(self, codes, stars) -> np.ndarray:
+    def solve(self, codes: Codes, stars: ArrayLike) -> np.ndarray:
         """The user who gave the films of these codes ``(n,)`` so many stars."""
 
     @abstractmethod
-    def score(self, w: np.ndarray, codes=None) -> np.ndarray:
+    def score(self, w: np.ndarray, codes: Codes | None = None) -> np.ndarray:
         """Scores ``(n,)`` of a user ``w`` for the films of these codes; for every film unless told."""
 
     @abstractmethod
-    def parts(self, codes, stars, code: int) -> np.ndarray:
+    def parts(self, codes: Codes, stars: ArrayLike, code: int) -> np.ndarray:
         """What each of these ratings adds to the average user's score for one film ``(n,)``."""
 
     @abstractmethod
@@ -44,11 +48,11 @@ class Fold(ABC):
     def slope(self, score: float) -> float:
         """f′: stars a unit of score."""
 
-    def stars(self, w: np.ndarray, codes=None) -> np.ndarray:
+    def stars(self, w: np.ndarray, codes: Codes | None = None) -> np.ndarray:
         """Predicted stars ``(n,)`` of a user ``w`` for the films of these codes; for every film unless told."""
         return self.to_stars(self.score(w, codes))
 
-    def explain(self, codes, stars, code: int) -> tuple[np.ndarray, float, float]:
+    def explain(self, codes: Codes, stars: ArrayLike, code: int) -> tuple[np.ndarray, float, float]:
         """What each rating of a user adds to the prediction for one film.
 
         Args:
@@ -92,7 +96,9 @@ class FoldIn(Fold):
     Source: the step, :cite:t:`zhou2008large`; its use to :meth:`explain`, :cite:t:`hu2008collaborative`.
     """
 
-    def __init__(self, fixed, mean, precision, y_range: tuple[float, float] | None = None):
+    def __init__(
+        self, fixed: ArrayLike, mean: ArrayLike, precision: ArrayLike, y_range: tuple[float, float] | None = None
+    ):
         self.fixed, self.mean, self.precision = (np.asarray(one, dtype="float64") for one in (fixed, mean, precision))
         self.y_range = interval("y_range", y_range)
 
@@ -132,16 +138,16 @@ class FoldIn(Fold):
             )
         return cls(fixed, own[-1], max(noise, 1e-6) * np.linalg.inv(covariance), y_range)
 
-    def solve(self, codes, stars) -> np.ndarray:
+    def solve(self, codes: Codes, stars: ArrayLike) -> np.ndarray:
         """``[bias, factors]`` ``(1 + K,)`` of the user who gave the films of these codes ``(n,)`` so many stars."""
         X, stars = self._design(codes), np.asarray(stars, dtype="float64")
         return self.mean + self._shares(codes, X).T @ (stars - self.stars(self.mean, codes))
 
-    def score(self, w, codes=None) -> np.ndarray:
-        codes = slice(None) if codes is None else codes
-        return self.fixed[codes, 0] + w[0] + self.fixed[codes, 1:] @ w[1:]
+    def score(self, w: np.ndarray, codes: Codes | None = None) -> np.ndarray:
+        rows = slice(None) if codes is None else codes
+        return self.fixed[rows, 0] + w[0] + self.fixed[rows, 1:] @ w[1:]
 
-    def parts(self, codes, stars, code: int) -> np.ndarray:
+    def parts(self, codes: Codes, stars: ArrayLike, code: int) -> np.ndarray:
         misses = np.asarray(stars, dtype="float64") - self.stars(self.mean, codes)
         return self._shares(codes, self._design(codes)) @ self._design([code])[0] * misses
 
@@ -151,19 +157,19 @@ class FoldIn(Fold):
     def slope(self, score: float) -> float:
         return float(_slope(np.asarray(score), self.y_range))
 
-    def _design(self, codes) -> np.ndarray:
+    def _design(self, codes: Codes) -> np.ndarray:
         """Rows ``[1, q_i]`` ``(n, 1 + K)``."""
         rows = self.fixed[codes].reshape(-1, len(self.mean)).copy()
         rows[:, 0] = 1
         return rows
 
-    def _shares(self, codes, X: np.ndarray) -> np.ndarray:
+    def _shares(self, codes: Codes, X: np.ndarray) -> np.ndarray:
         """How far a miss of one star at each film moves the user ``(n, 1 + K)``."""
         A = X * _slope(self.score(self.mean, codes), self.y_range)[:, None]  # (n, 1 + K)
         return np.linalg.solve(A.T @ A + self.precision, A.T).T
 
 
-def not_foldable(model) -> TypeError:
+def not_foldable(model: object) -> TypeError:
     """What to raise for a model that has no place for somebody new."""
     return TypeError(
         f"{type(model).__name__} cannot be folded into: that needs a model whose score is a dot product of user and "
@@ -177,11 +183,11 @@ def _scores(users: np.ndarray, items: np.ndarray) -> np.ndarray:
     return users[:, 0] + items[:, 0] + np.einsum("nk,nk->n", users[:, 1:], items[:, 1:])
 
 
-def _stars(score, y_range: tuple[float, float] | None) -> np.ndarray:
+def _stars(score: np.ndarray, y_range: tuple[float, float] | None) -> np.ndarray:
     """f: from a score to stars."""
     return score if y_range is None else y_range[0] + (y_range[1] - y_range[0]) * expit(score)
 
 
-def _slope(score, y_range: tuple[float, float] | None) -> np.ndarray:
+def _slope(score: np.ndarray, y_range: tuple[float, float] | None) -> np.ndarray:
     """f′: stars a unit of score."""
     return np.ones_like(score) if y_range is None else (y_range[1] - y_range[0]) * expit(score) * expit(-score)

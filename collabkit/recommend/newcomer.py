@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from collabkit.checks import number, whole
 from collabkit.data.pairs import code_or_last
@@ -36,7 +38,7 @@ class Newcomer:
         """Predicted stars with each of the other side, by code, and at the end with one who is average."""
         return self.fold.stars(self.w)
 
-    def predict(self, others) -> np.ndarray:
+    def predict(self, others: ArrayLike) -> np.ndarray:
         """Stars ``(n,)`` for these ids of the other side; an unknown one is average."""
         return self.stars[code_or_last(self.others, others)]
 
@@ -48,7 +50,7 @@ class NewUser(Newcomer):
         super().__init__(fold_in, catalogue.ratings.items, codes, stars)
         self.catalogue = catalogue
 
-    def recommend(self, k: int = 10, candidates=None) -> pd.DataFrame:
+    def recommend(self, k: int = 10, candidates: ArrayLike | None = None) -> pd.DataFrame:
         """The k films with the most predicted stars, without those this user has rated; ties in the order of ids.
 
         Returns: columns ``item, label, stars``, indexed by rank from 1, as :meth:`collabkit.Recommender.recommend`.
@@ -61,7 +63,7 @@ class NewUser(Newcomer):
         listed = self.catalogue.table(best, stars=self.stars[best])
         return listed.set_index(pd.RangeIndex(1, len(best) + 1, name="rank"))
 
-    def explain(self, item, n: int | None = 5) -> pd.DataFrame:
+    def explain(self, item: int | str, n: int | None = 5) -> pd.DataFrame:
         """Why so many stars for this film: what each of the user's own ratings adds to what the average user gives.
 
         Args:
@@ -80,7 +82,7 @@ class NewUser(Newcomer):
         return why
 
 
-def checked_stars(stars: Mapping, ratings: Ratings) -> np.ndarray:
+def checked_stars(stars: Mapping[Any, float], ratings: Ratings) -> np.ndarray:
     """The values as numbers on the scale of these ratings ``(n,)``.
 
     Raises: ``ValueError`` for one that is missing, not a number, or off the scale.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -126,7 +127,7 @@ class RatePage:
     def _repr_html_(self) -> str:
         return self._html(level=3)
 
-    def save(self, path, terms: str = TERMS) -> None:
+    def save(self, path: str | os.PathLike[str], terms: str = TERMS) -> None:
         """Write the page as an HTML document of its own, which any browser opens without a server.
 
         Args:
@@ -190,7 +191,7 @@ def star_scale(ratings: Ratings) -> dict[str, float]:
     return {"lowest": lowest, "highest": highest, "step": step}
 
 
-def someone_new(users: Vocabulary):
+def someone_new(users: Vocabulary) -> int | str:
     """An id that no user has, of the kind that the others have, so that ratings can be added to the table."""
     if not is_text(users.ids):
         return int(users.ids.max()) + 1

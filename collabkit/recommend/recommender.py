@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_matrix
 from torch import nn
 
@@ -21,7 +24,7 @@ from collabkit.recommend.catalogue import Catalogue
 from collabkit.recommend.draws import ServedDraws
 from collabkit.recommend.fold_in import Fold
 from collabkit.recommend.newcomer import Newcomer, NewUser, checked_stars
-from collabkit.recommend.served import Served, ServedModule
+from collabkit.recommend.served import Servable, Served, ServedModule
 from collabkit.recommend.topk import top_k
 
 
@@ -51,7 +54,7 @@ class Recommender:
         sizes, or was fitted to other users or items; ``NotFittedError`` of scikit-learn for one that was not fitted.
     """
 
-    def __init__(self, model, ratings: Ratings, device="cpu"):
+    def __init__(self, model: Servable, ratings: Ratings, device: str | torch.device = "cpu"):
         rated(ratings)
         self.ratings, self.device = ratings, checks.device(device)
         model = _fitted(model)
@@ -59,11 +62,13 @@ class Recommender:
         self.served = serve(model, ratings, self.device)
         self.model = self.served.model
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users: ArrayLike, items: ArrayLike) -> np.ndarray:
         """Stars ``(n,)`` for pairs of user and item ids; one id on either side goes with all on the other."""
         return self.served.predict(*pair_codes_or_last(self.ratings.users, self.ratings.items, users, items))
 
-    def recommend(self, user, k: int = 10, exclude_seen: bool = True, candidates=None) -> pd.DataFrame:
+    def recommend(
+        self, user: ArrayLike, k: int = 10, exclude_seen: bool = True, candidates: ArrayLike | None = None
+    ) -> pd.DataFrame:
         """The k items with the most predicted stars, exactly; ties in the order of their ids.
 
         Args:
@@ -92,7 +97,7 @@ class Recommender:
             lists.insert(0, "user", self.ratings.users.ids[users[place]])
         return lists
 
-    def similar_items(self, item, k: int = 10) -> pd.DataFrame:
+    def similar_items(self, item: int | str, k: int = 10) -> pd.DataFrame:
         """The k items whose factors point most nearly the same way; see :func:`collabkit.similar_items`.
 
         Only items with training ratings: the factors of others say nothing.
@@ -116,7 +121,7 @@ class Recommender:
         codes = self._catalogue.search(part, checks.whole("n", n, at_least=1))
         return self._catalogue.table(codes, ratings=self._catalogue.counts[codes])
 
-    def fold_in(self, stars: Mapping) -> NewUser:
+    def fold_in(self, stars: Mapping[Any, float]) -> NewUser:
         """Somebody the model was not trained on, from the films they rate: ``{item id: stars}``.
 
         One small ridge regression (:class:`~collabkit.recommend.fold_in.FoldIn`); the model stays as it is. ``{}`` is
@@ -130,7 +135,7 @@ class Recommender:
         codes = _each_once(self._catalogue.codes(list(stars)), "film")
         return NewUser(self._new_user, self._catalogue, codes, checked_stars(stars, self.ratings))
 
-    def fold_in_item(self, stars: Mapping) -> Newcomer:
+    def fold_in_item(self, stars: Mapping[Any, float]) -> Newcomer:
         """A new film, from the users who have rated it: ``{user id: stars}``; errors as in :meth:`fold_in`.
 
         What comes back has ``predict(users)``.
@@ -139,7 +144,7 @@ class Recommender:
         codes = _each_once(self._user_codes(list(stars)), "user")
         return Newcomer(self._new_item, self.ratings.users, codes, checked_stars(stars, self.ratings))
 
-    def explain(self, user, item, n: int | None = 5) -> pd.DataFrame:
+    def explain(self, user: int | str, item: int | str, n: int | None = 5) -> pd.DataFrame:
         """Why this film for this user: what each of their ratings adds.
 
         :class:`~collabkit.recommend.newcomer.NewUser` does the same for somebody new.
@@ -150,21 +155,21 @@ class Recommender:
         theirs = self.ratings.take(self.ratings.user == self._user_codes(user)[0])
         return NewUser(self._new_user, self._catalogue, theirs.item, theirs.rating).explain(item, n)
 
-    def save(self, path, scores: dict | None = None):
+    def save(self, path: str | os.PathLike[str], scores: Mapping[str, float | str | None] | None = None) -> None:
         """Write the model and what is needed to serve it, by :func:`collabkit.saving.storage.save_model`."""
         from collabkit.saving.storage import save_model
 
         return save_model(path, self.model, self.ratings, scores=scores)
 
     @classmethod
-    def load(cls, path, device="cpu") -> Recommender:
+    def load(cls, path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Recommender:
         """The recommender that :meth:`save` wrote, to serve from this device."""
         from collabkit.saving.storage import load_model
 
         model, ratings, _ = load_model(path)
         return cls(model, ratings, device)
 
-    def _user_codes(self, ids) -> np.ndarray:
+    def _user_codes(self, ids: ArrayLike) -> np.ndarray:
         ids = as_ids(ids)
         codes, known = self.ratings.users.index(ids, missing="unknown")
         if not known.all():
@@ -195,7 +200,7 @@ class Recommender:
         return self.served.fold_in("item")
 
 
-def _fitted(model):
+def _fitted(model: Servable) -> Servable:
     """The model itself, when it is a module, or was fitted and knows its ids."""
     if isinstance(model, type):
         raise TypeError(f"{model.__name__} is a class: build one, train it, and pass that.")
@@ -210,16 +215,18 @@ def _fitted(model):
     return model
 
 
-def serve(model, ratings: Ratings, device: torch.device) -> Served:
+def serve(model: Servable, ratings: Ratings, device: torch.device) -> Served:
     """A copy of a trained module, or of a fitted model, as it is asked here."""
     if isinstance(model, BayesianMF):
         return ServedDraws(model, device)
-    if not isinstance(model, nn.Module) and not hasattr(model, "as_module"):
-        return Served(model)
-    return ServedModule(model if isinstance(model, nn.Module) else model.as_module(), ratings, device)
+    if isinstance(model, nn.Module):
+        return ServedModule(model, ratings, device)
+    if hasattr(model, "as_module"):
+        return ServedModule(model.as_module(), ratings, device)
+    return Served(model)
 
 
-def _by_id(stars: Mapping) -> dict:
+def _by_id(stars: Mapping[Any, float]) -> dict[Any, float]:
     if not hasattr(stars, "keys"):
         raise TypeError(f"stars is a {type(stars).__name__}: give them by id, as {{id: stars, …}}.")
     return dict(stars)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -17,6 +17,12 @@ from collabkit.recommend.topk import DotScores, Scores, in_batches, predict_pair
 from collabkit.tables import declares, table, tables_of
 
 
+class HasModule(Protocol):
+    """A fitted model whose scores a module has too, over codes."""
+
+    def as_module(self) -> nn.Module: ...
+
+
 class PredictorByCode(Protocol):
     """All that a fitted model needs for lists: a score for any pair of codes.
 
@@ -27,8 +33,11 @@ class PredictorByCode(Protocol):
     users_: Vocabulary
     items_: Vocabulary
 
-    def predict_codes(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    def predict_codes(self, users: np.ndarray, items: np.ndarray, /) -> np.ndarray:
         """Stars ``(n,)`` for codes ``(n,)`` of both; the code one past the last is of somebody unknown."""
+
+
+Servable: TypeAlias = nn.Module | HasModule | PredictorByCode
 
 
 class Served:

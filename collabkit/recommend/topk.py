@@ -69,7 +69,7 @@ class DotScores:
     """
 
     def __init__(self, users: np.ndarray, items: np.ndarray, y_range: tuple[float, float] | None, like: Tensor):
-        def on_device(columns) -> Tensor:
+        def on_device(columns: list[np.ndarray]) -> Tensor:
             return torch.from_numpy(np.hstack(columns)).to(like.device, torch.promote_types(like.dtype, torch.float32))
 
         self.users = on_device([users[:, :1], np.ones((len(users), 1)), users[:, 1:]])  # (U, K + 2)
@@ -148,7 +148,15 @@ def top_k(
     return row, item, stars
 
 
-def _chunk(predict, users, items, k, seen, scores, column) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _chunk(
+    predict: Predict,
+    users: np.ndarray,
+    items: np.ndarray,
+    k: int,
+    seen: csr_matrix | None,
+    scores: Scores | None,
+    column: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """``top_k`` of users few enough to hold all their scores."""
     if scores is None:
         exact = predict(np.repeat(users, len(items)), np.tile(items, len(users))).reshape(len(users), len(items))

@@ -32,7 +32,7 @@ def pack_bayes(model: BayesianMF) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return describe(tensors, {name: getattr(model, f"{name}_") for name in NUMBERS}, model.scale_), tensors
 
 
-def describe(tensors: dict[str, Tensor], numbers: dict[str, Any], scale) -> dict[str, Any]:
+def describe(tensors: dict[str, Tensor], numbers: dict[str, Any], scale: tuple[float, float]) -> dict[str, Any]:
     """Its sizes, read off the shapes of its draws, and its numbers."""
     n_samples, n_users, n_coefs = tensors["user_draws"].shape
     sizes = {"n_users": n_users - 1, "n_items": tensors["item_draws"].shape[1] - 1, "n_factors": n_coefs - 1}

@@ -37,21 +37,24 @@ def pack_model(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return describe(name, tensors, getattr(model, "y_range", None)), tensors
 
 
-def describe(name: str, tensors: dict[str, Tensor], y_range) -> dict[str, Any]:
+def describe(name: str, tensors: dict[str, Tensor], y_range: tuple[float, float] | None) -> dict[str, Any]:
     """The arguments to build a model with, read off the shapes of its tensors. Dropout matters in training only."""
     users, items = (tensors.get(f"{side}_factors.weight", tensors.get(f"{side}_factors")) for side in ("user", "item"))
     if users is None or items is None or users.dim() != 2 or items.dim() != 2:
         raise ValueError(f"this {name} lacks a table user_factors or item_factors: it has {', '.join(tensors)}.")
-    description = {"class": name, "n_users": len(users), "n_items": len(items), "n_factors": users.shape[1]}
+    description: dict[str, Any] = {
+        "class": name,
+        "n_users": len(users),
+        "n_items": len(items),
+        "n_factors": users.shape[1],
+    }
     if name == "EmbeddingNet":
         weights = [key for key in tensors if re.fullmatch(r"layers\.\d+\.weight", key)]
         weights.sort(key=lambda key: int(key.split(".")[1]))
         description["n_factors"] = [users.shape[1], items.shape[1]]
         description["layers"] = [len(tensors[key]) for key in weights[:-1]]
-    if y_range is not None:
-        interval("y_range", y_range)
-        y_range = list(map(plain_number, y_range))
-    return description | {"y_range": y_range}
+    interval("y_range", y_range)
+    return description | {"y_range": None if y_range is None else list(map(plain_number, y_range))}
 
 
 def unpack_model(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:

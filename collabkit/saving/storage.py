@@ -13,7 +13,7 @@ import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import numpy as np
 import safetensors
@@ -30,7 +30,6 @@ from collabkit.saving.cards import MARK, model_card
 from collabkit.saving.packing import fingerprint, pack_ratings, plain_number, same_json, unpack_ratings
 from collabkit.saving.packing_models import Model, pack_model, refuse_other_scores, unpack_model
 
-Score: TypeAlias = int | float | str | None
 FORMAT = {"name": "collabkit recommender", "version": 1}  # one more with each change that an older reader would misread
 KEYS = ["sha256", "format", "model", "users", "items", "films", "scale"]
 KEYS += ["data", "terms", "scores", "versions", "tensors_sha256"]
@@ -51,7 +50,7 @@ def save_model(
     path: str | os.PathLike[str],
     model: Model,
     ratings: Ratings,
-    scores: Mapping[str, Score] | None = None,
+    scores: Mapping[str, float | str | None] | None = None,
     terms: str = TERMS,
 ) -> None:
     """Save a trained model with the ratings it was trained on, and its card ``<name>.md`` in the same folder.
@@ -257,7 +256,7 @@ def _tensors_sha256(tensors: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _score(score: Score, name: str) -> Score:
+def _score(score: float | str | None, name: str) -> float | str | None:
     if score is None or isinstance(score, str):
         return score
     if isinstance(score, float | np.floating) and not np.isfinite(score):

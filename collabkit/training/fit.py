@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from fastai.learner import Learner
 from torch import nn
 
-from collabkit.learner import rating_learner
+from collabkit.learner import RatingLearner, rating_learner
 from collabkit.loaders import collab_dataloaders
 from collabkit.recipe import RECIPE, Recipe
 from collabkit.splits import Split
@@ -17,8 +17,8 @@ Model = Callable[[int, int, int], nn.Module]  # a class of models, or what else 
 
 
 def fit_recipe(
-    split: Split, model: Model, recipe: Recipe = RECIPE, seed: int = 0, replacement: bool = False, **learner
-) -> Learner:
+    split: Split, model: Model, recipe: Recipe = RECIPE, seed: int = 0, replacement: bool = False, **learner: Any
+) -> RatingLearner:
     """Fit a new model to the training part of a split, as the chapters do it step by step; returns its learner.
 
     Args:

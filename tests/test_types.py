@@ -1,0 +1,152 @@
+"""What a type checker knows of the package: its names, what they take, and what they give."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import collabkit
+
+ROOT = Path(__file__).parents[1]
+IMPORTS = f"from collabkit import {', '.join(collabkit.__all__)}"
+
+#: each public name, used as it is meant
+RIGHT = """
+from pathlib import Path
+from typing import assert_type
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from collabkit import interpret, movielens, plots, results
+from collabkit.learner import RatingLearner
+from collabkit.recommend.newcomer import NewUser
+from collabkit.results.bands import Band
+
+ratings = load_movielens("small-2018", path=Path("ml-latest-small"))
+assert_type(ratings, Ratings)
+assert_type(Ratings.from_frame(pd.DataFrame({"user": ["a"], "item": [1], "rating": [4.0]}), scale=(0.5, 5)), Ratings)
+assert_type(ratings.frame, pd.DataFrame)
+assert_type(Vocabulary(["a", "b"]).index("a"), np.ndarray)
+codes, known = ratings.items.index([1, 2], missing="unknown")
+
+split = random_split(ratings, seed=1)
+for split in (Split(split.train, split.valid), temporal_split(ratings), leave_last_out(ratings), *k_fold(ratings)):
+    assert_type(split.train, Ratings)
+
+stars = MeanBaseline(by=("item",)).fit(split.train).predict(1, [10, 20])
+assert_type(stars, np.ndarray)
+assert_type(rmse(split.valid.rating, stars) + mae(torch.ones(3, 1), [1, 2, 3]), float)
+assert_type(recall_at_k(["a"], {"a"}) + average_precision_at_k([1], [1]) + ndcg_at_k([1], {1: 4.5}), float)
+
+als = ALS(n_factors=20, device="cpu").fit(split.train)
+assert_type(als, ALS)
+assert_type(als.as_module(), DotProductBias)
+assert_type(cross_validate(lambda: ALS(n_sweeps=2), ratings), pd.DataFrame)
+features = pd.concat([film_features(ratings), popularity(ratings), who_rated(ratings)], axis=1)
+bayes = BayesianMF(progress=False).fit(split.train, item_features=features)
+assert_type(bayes.predict(["a"], ["b"]), np.ndarray)
+assert_type(bayes.predict(1, 2, return_std=True), tuple[np.ndarray, np.ndarray])
+for predictor in (bayes, als, Recommender(als, ratings)):
+    assert_type(evaluate(predictor, split), dict[str, float])
+
+
+class OfMyOwn:
+    def predict(self, mine: np.ndarray, theirs: np.ndarray) -> list[float]:
+        return [3.5] * len(mine)
+
+
+evaluate(OfMyOwn(), split)
+
+dls = collab_dataloaders(split, bs=RECIPE.bs, device=torch.device("cpu"))
+for model in (DotProduct(3, 4, 5), DotProductBiasParams(3, 4, 5), EmbeddingNet(3, 4, (5, 6), (0, 5.5), layers=(7,))):
+    assert_type(rating_learner(dls, model, wd=QUICK.wd), RatingLearner)
+assert_type(create_params([3, 4]), nn.Parameter)
+assert_type(sigmoid_range(torch.zeros(3), 0, 5.5), Tensor)
+assert_type(band("small-2016/course/dot"), Band)
+
+recommender = Recommender(DotProductBias(3, 4, 5), ratings)
+for served in (PopularityBaseline().fit(ratings), ImplicitALS().fit(ratings), als, bayes):
+    assert_type(evaluate_ranking(Recommender(served, ratings, device="cpu"), split), dict[str, float])
+assert_type(recommender.recommend(["a", "b"], k=5, candidates=ratings.items.ids[:9]), pd.DataFrame)
+assert_type(recommender.fold_in({10: 5, 20: 0.5}), NewUser)
+recommender.fold_in({"a": 4.5}).explain("b")
+recommender.save("model.safetensors", scores={"rmse": 0.9, "by": "me"})
+assert_type(Recommender.load(Path("model.safetensors")), Recommender)
+RatePage(recommender).save("page.html")
+
+shown = most_rated(ratings, 30)
+assert_type(item_biases(als.as_module(), ratings), pd.DataFrame)
+assert_type(similar_items(recommender.model, ratings, 10, codes=shown), pd.DataFrame)
+assert_type(mean_overlap([shown, [1, 2]]), float)
+table = item_components(als.as_module(), ratings, shown).table
+labelled_map(table["pc1"], table["pc2"], table["label"])
+InteractiveMap([0.1], [0.2], ["a film"])
+"""
+
+#: one line each, and what is said of it
+WRONG = {
+    "from collabkit import ASL": 'Module "collabkit" has no attribute "ASL"',
+    "collabkit.load_movielence()": 'has no attribute "load_movielence"; maybe "load_movielens"?',
+    "ratings.n_user": '"Ratings" has no attribute "n_user"; maybe "n_users"',
+    "load_movielens(100)": '"load_movielens" has incompatible type "int"; expected "str"',
+    "random_split(ratings.frame)": '"random_split" has incompatible type "DataFrame"; expected "Ratings"',
+    'ALS(n_factors="20")': '"n_factors" to "ALS" has incompatible type "str"; expected "int"',
+    "ALS(factors=20)": 'Unexpected keyword argument "factors" for "ALS"',
+    "ALS().fit(random_split(ratings))": '"fit" of "ALS" has incompatible type "Split"; expected "Ratings"',
+    "rmse(ratings.rating, None)": 'Argument 2 to "rmse" has incompatible type "None"',
+    "evaluate(3, random_split(ratings))": '"evaluate" has incompatible type "int"; expected "Predictor"',
+    "evaluate(ALS, random_split(ratings))": '"evaluate" has incompatible type "type[ALS]"; expected "Predictor"',
+    "evaluate(PopularityBaseline(), random_split(ratings))": '"PopularityBaseline"; expected "Predictor"',
+    "evaluate_ranking(ALS(), random_split(ratings))": 'has incompatible type "ALS"; expected "Ranker"',
+    "evaluate(ALS(), ratings)": '"evaluate" has incompatible type "Ratings"; expected "Split"',
+    "cross_validate(MeanBaseline(), ratings)": '"cross_validate" has incompatible type "MeanBaseline"; expected "Call',
+    'Recommender("als", ratings)': 'Argument 1 to "Recommender" has incompatible type "str"',
+    "Recommender(ALS(), [1, 2])": '"Recommender" has incompatible type "list[int]"; expected "Ratings"',
+    "Recommender(ALS(), ratings).fold_in([10])": '"fold_in" of "Recommender" has incompatible type "list[int]"',
+    "collab_dataloaders(ratings)": '"collab_dataloaders" has incompatible type "Ratings"; expected "Split"',
+    "DotProduct(3, 4, 5, y_range=5)": '"y_range" to "DotProduct" has incompatible type "int"',
+}
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory) -> dict[str, dict[int, str]]:
+    """What mypy says of each line, by file, from one run: quick where `make lint` has left its cache."""
+    from mypy import api
+
+    folder = tmp_path_factory.mktemp("snippets")
+    (folder / "right.py").write_text(f"{IMPORTS}\n{RIGHT}")
+    (folder / "wrong.py").write_text("\n".join([f"import collabkit; {IMPORTS}; ratings = load_movielens()", *WRONG]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        out, err, _ = api.run([str(folder / "right.py"), str(folder / "wrong.py")])
+    assert not err, err
+    found: dict[str, dict[int, str]] = {"right": {}, "wrong": {}}
+    for file, line, message in re.findall(r"(right|wrong)\.py:(\d+): error: (.*)", out):
+        found[file][int(line)] = found[file].get(int(line), "") + message
+    return found
+
+
+def test_what_is_right_is_accepted(said):
+    assert said["right"] == {}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_what_is_wrong_is_told(said, line):
+    assert WRONG[line] in said["wrong"].get([*WRONG].index(line) + 2, "nothing")  # below the line of imports
+
+
+def test_every_public_name_is_used_rightly_once():
+    assert [name for name in collabkit.__all__ if not re.search(rf"\b{name}\b", RIGHT)] == []
+
+
+def test_type_checkers_read_the_table_that_is_loaded():
+    stub = (ROOT / "collabkit/__init__.pyi").read_text("utf8")
+    listed = re.findall(r"^from collabkit\.(\S+) import (\w+) as (\w+)$", stub, re.M)
+    assert [name for _, name, other in listed if name != other] == []
+    assert {name: module for module, name, _ in listed} == collabkit._MODULE
+    assert len(listed) == len(collabkit._MODULE)
