@@ -442,6 +442,52 @@ def test_a_second_fit_does_not_reach_it(split):
         assert found.ratings is split.train
 
 
+class Mine(torch.nn.Module):
+    """A module of a reader's own, which declares nothing."""
+
+    def __init__(self, n_users, n_items):
+        super().__init__()
+        self.user_factors, self.item_factors = torch.nn.Embedding(n_users, 3), torch.nn.Embedding(n_items, 3)
+
+    def forward(self, x):
+        return 3 + torch.tanh(self.user_factors(x[:, 0]) - self.item_factors(x[:, 1])).sum(dim=1, keepdim=True)
+
+
+#: what there is of each kind of model, as the table in book/appendix/api.md has it
+KINDS = {
+    "dot": (lambda train: fitted(BUILDS["dot"], train), {"similar", "fold in", "save"}),
+    "bias": (lambda train: fitted(BUILDS["bias"], train), {"similar", "fold in", "save"}),
+    "params": (lambda train: fitted(BUILDS["params"], train), {"similar", "fold in", "save"}),
+    "net": (lambda train: fitted(BUILDS["net"], train), {"similar", "save"}),
+    "mine": (lambda train: fitted(Mine, train), {"similar"}),
+    "als": (lambda train: ALS(3, 2.0).fit(train), {"similar", "fold in", "save"}),
+    "implicit": (lambda train: ImplicitALS(3).fit(train), {"similar", "save"}),
+    "means": (lambda train: MeanBaseline().fit(train), {"fold in", "save"}),
+    "popularity": (lambda train: PopularityBaseline().fit(train), {"save"}),
+    "bayes": (lambda train: bayes(burn_in=100).fit(train), {"similar", "fold in", "save"}),
+    "by code": (lambda train: ByCode().fit(train), set()),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_can_do_what(kind, split, tmp_path):
+    make, there = KINDS[kind]
+    found, path = Recommender(make(split.train), split.train), tmp_path / "model.safetensors"
+    doors = {
+        "similar": lambda: found.similar_items(10),
+        "fold in": lambda: (found.fold_in({10: 5}).recommend(), found.explain(3, 20), found.fold_in_item({1: 5})),
+        "save": lambda: found.save(path),
+    }
+    for name, door in doors.items():
+        if name in there:
+            door()
+        else:
+            with pytest.raises((TypeError, ValueError), match="cannot be|no factors|misses its training ratings"):
+                door()
+    if "save" in there:
+        assert Recommender.load(path).recommend([1, 2, 3]).equals(found.recommend([1, 2, 3]))
+
+
 def test_biases_alone_make_no_items_alike(split):
     for model in (MeanBaseline(), PopularityBaseline(), bayes(n_factors=0, burn_in=100)):
         with pytest.raises(ValueError, match="this model has no factors in which items could be alike"):
