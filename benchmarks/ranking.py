@@ -1,6 +1,6 @@
 """Whose lists find what people go on to like, and whose stars come nearest? Not the same model's.
 
-    python -m benchmarks.ranking            (needs the 2018 edition in $COLLABKIT_DATA; about ten minutes)
+    python -m benchmarks.ranking [ROW ...]  (needs the 2018 edition in $COLLABKIT_DATA; about ten minutes for all rows)
 
 Writes collabkit/results/ranking.json, which chapter 10 shows.
 
@@ -9,12 +9,14 @@ most of those judged are new. *Last five*: those of each user, who all have a pa
 knows what others did later. Settings are chosen by NDCG@10 on ratings held out of training in the same way; the models
 are then fitted anew on all of training and measured once on the part that chose nothing. DotProductBias and
 EmbeddingNet keep the course recipe; the first ALS has its defaults, which were chosen for stars, and the last
-ImplicitALS has its own, which fit in a quarter of the time. Means of three seeds.
+ImplicitALS has its own, which fit in a quarter of the time. BayesianMF, on ids alone, has its defaults. Means of three
+seeds. Named rows are measured again with the settings that were chosen before, and the others stay.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from functools import partial
 from typing import Any
@@ -24,11 +26,12 @@ import pandas as pd
 from torch import nn
 
 from benchmarks.bands import bias, net
-from benchmarks.results import write
+from benchmarks.results import in_order, kept, write
 from benchmarks.settings import arguments, combinations, plain
 from collabkit import (
     ALS,
     RECIPE,
+    BayesianMF,
     ImplicitALS,
     PopularityBaseline,
     Ratings,
@@ -55,6 +58,7 @@ GRIDS: dict[str, dict[str, tuple]] = {
     },
 }
 
+Solver = ALS | BayesianMF | ImplicitALS
 Fit = partial[Any]  # called with (split, seed): what a Recommender takes
 
 
@@ -66,7 +70,7 @@ def trained(split: Split, seed: int, model: Model, recipe: Recipe) -> nn.Module:
     return fit_recipe(split, model, recipe, seed).model
 
 
-def solved(split: Split, seed: int, model: ALS | ImplicitALS) -> ALS | ImplicitALS:
+def solved(split: Split, seed: int, model: Solver) -> Solver:
     return type(model)(**arguments(model) | {"seed": seed}).fit(split.train)
 
 
@@ -78,6 +82,7 @@ def models(chosen: dict[str, dict]) -> dict[str, tuple[Fit, bool]]:
         "EmbeddingNet": (partial(trained, model=net, recipe=RECIPE), True),
         "ALS, for stars": (partial(solved, model=ALS()), True),
         "ALS, for lists": (partial(solved, model=ALS(**chosen["ALS"])), True),
+        "BayesianMF": (partial(solved, model=BayesianMF()), True),
         "ImplicitALS": (partial(solved, model=ImplicitALS(**chosen["ImplicitALS"])), False),
         "ImplicitALS, K = 32": (partial(solved, model=ImplicitALS(at_least=4.0)), False),
     }
@@ -133,30 +138,40 @@ def pairs_in_order(recommender: Recommender, rows: Ratings) -> float:
     return float(right.groupby(pairs["user"]).mean().mean())
 
 
-def compare(name: str, chooses: Split, reports: Split) -> dict[str, Any]:
-    """Print a table of all models, and return it with what was chosen."""
-    print(f"\n{name}: chosen on {len(chooses.valid):,} ratings, by NDCG@10")
-    chosen = {kind.__name__: choose(chooses, kind) for kind in (ALS, ImplicitALS)}
+def compare(name: str, chooses: Split, reports: Split, rows: list[str], stored: dict[str, Any]) -> dict[str, Any]:
+    """Print a table of the models of these rows, or of all, and return it with what was chosen, and what is stored."""
+    if stored:
+        chosen = stored["chosen"]
+    else:
+        print(f"\n{name}: chosen on {len(chooses.valid):,} ratings, by NDCG@10")
+        chosen = {kind.__name__: choose(chooses, kind) for kind in (ALS, ImplicitALS)}
+    if odd := sorted(set(rows) - models(chosen).keys()):
+        sys.exit(f"no row {', '.join(odd)}: choose from {', '.join(models(chosen))}.")
     table = pd.DataFrame(
         {
             label: pd.DataFrame([measure(fit, reports, seed, stars) for seed in SEEDS]).mean()
             for label, (fit, stars) in models(chosen).items()
+            if not stored or label in rows
         }
     ).T
     users, cold = (int(table[column].iloc[0]) for column in ("users", "cold_users"))
     print(f"\n{name}: {len(reports.valid):,} ratings held out; {users} users judged, {cold} of them new to the models")
     print(table.drop(columns=["users", "cold_users"]).round(4).to_string(), flush=True)
-    rows = json.loads(str(table.round(5).to_json(orient="index")))  # NaN becomes null
-    settings = {label: plain(fit.keywords) for label, (fit, _) in models(chosen).items()}
-    return {"held_out": len(reports.valid), "chosen": chosen, "settings": settings, "models": rows}
+    found = stored.get("models", {}) | json.loads(str(table.round(5).to_json(orient="index")))  # NaN becomes null
+    now = models(chosen)
+    settings = stored.get("settings", {}) | {label: plain(now[label][0].keywords) for label in table.index}
+    rest = {"settings": in_order(now, settings), "models": in_order(now, found)}
+    return {"held_out": len(reports.valid), "chosen": chosen, **rest}
 
 
 if __name__ == "__main__":
-    ratings = load_movielens(EDITION)
+    rows = sys.argv[1:]
+    ratings, stored = load_movielens(EDITION), kept("ranking", rows).get("splits", {})
     last_five = leave_last_out(ratings, 5)
-    found = {
+    parts = {
         # the first judges on older ratings than the second, which judges on the test part of temporal_split(ratings)
-        "in time": compare("in time", temporal_split(ratings), temporal_split(ratings, valid=0.1, test=0)),
-        "last five": compare("last five", leave_last_out(last_five.train, 5), last_five),
+        "in time": (temporal_split(ratings), temporal_split(ratings, valid=0.1, test=0)),
+        "last five": (leave_last_out(last_five.train, 5), last_five),
     }
+    found = {name: compare(name, *splits, rows, stored.get(name, {})) for name, splits in parts.items()}
     write("ranking", {"edition": EDITION, "seeds": len(SEEDS), "grids": GRIDS, "splits": found})

@@ -65,6 +65,7 @@ class BayesianMF:
 
     ``predict`` answers an unknown user or item from the prior, as one with average features. An item that has features
     and no ratings is answered from its features. Predictions change with another fit alone, not with a setting.
+    :class:`collabkit.Recommender` makes lists of them.
 
     Warns: when the chain has not settled: between the two halves of the draws that are kept, the mean of ``trace_``
     differs by more than 2 %, and by more than twice its standard deviation in the second. Take more sweeps.
@@ -213,6 +214,7 @@ class BayesianMF:
         self, users: np.ndarray, items: np.ndarray, return_std: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """As :meth:`predict`, for codes ``(n,)`` of both; the one past the last is of somebody unknown."""
+        checks.fitted(self)
         n_samples, device = len(self.user_draws_), self.user_draws_.device
         user, item = torch.from_numpy(users).to(device), torch.from_numpy(items).to(device)
         stars, deviation = np.empty(len(user)), np.empty(len(user))

@@ -152,7 +152,7 @@ def level(model: nn.Module) -> Tensor | None:
 
 
 def _joined(bias: Tensor | None, factors: Tensor) -> np.ndarray:
-    bias = torch.zeros_like(factors[:, :1]) if bias is None else bias
+    bias = factors.new_zeros(len(factors), 1) if bias is None else bias
     return torch.cat([bias, factors], dim=1).detach().cpu().numpy()
 
 

@@ -118,7 +118,7 @@ class EstimatorContract:
     """
 
     settings: ClassVar[dict[str, tuple[list, list]]] = {}
-    ask = ("predict", "as_module")
+    ask = ("predict", "tables", "as_module")
 
     def make(self, **settings):
         raise NotImplementedError
@@ -176,7 +176,7 @@ class EstimatorContract:
         from sklearn.exceptions import NotFittedError
 
         for ask in self.ask:
-            arguments = ([1], [10]) if ask == "predict" else ()
+            arguments = ([1], [10]) if ask.startswith("predict") else ()
             with pytest.raises(NotFittedError, match=r"has learnt nothing yet: call fit\(train\)"):
                 getattr(self.make(), ask)(*arguments)
 

@@ -10,7 +10,7 @@ from tests.tables import random_ratings, tiny_ratings
 
 
 class TestMeanBaseline(PredictorContract, EstimatorContract):
-    ask = ("predict",)
+    ask = ("predict", "tables", "as_module")
     settings: ClassVar = {
         "by": ([(), ["user"], ("user", "item")], [("genre",), ["user", 3], "user"]),
         "damping": ([0, 2.5, np.float32(3), torch.tensor(2)], [-1]),
@@ -21,7 +21,7 @@ class TestMeanBaseline(PredictorContract, EstimatorContract):
 
 
 class TestPopularityBaseline(EstimatorContract):
-    ask = ("as_module",)
+    ask = ("tables", "as_module")
 
     def make(self):
         return PopularityBaseline()

@@ -21,7 +21,7 @@ class TestBayesianMF(PredictorContract):
 
 @pytest.mark.filterwarnings("ignore:the chain has not settled")
 class TestShortBayesianMF(EstimatorContract):
-    ask = ("predict",)
+    ask = ("predict", "predict_codes")
     settings: ClassVar = {
         "n_factors": ([0, np.int64(1), np.uint8(2), 2.0, torch.tensor(2)], [-1, 2.5]),
         "n_samples": ([1, np.int64(2)], [0, -1, 2.5]),

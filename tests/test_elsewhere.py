@@ -272,6 +272,26 @@ class TestRecommender:
         again = Recommender.load(tmp_path / "model.safetensors", device=elsewhere)
         pd.testing.assert_frame_equal(again.recommend([1, 2, 3], k=5), lists, check_exact=True)
 
+    @pytest.mark.filterwarnings("ignore:the chain has not settled")
+    def test_draws_are_served_elsewhere_wherever_they_were_drawn(self, split, elsewhere, tmp_path):
+        lists = []
+        for drawn_on in ("cpu", elsewhere):
+            model = BayesianMF(3, 4, burn_in=2, device=drawn_on, progress=False).fit(split.train)
+            recommender = Recommender(model, split.train, device=elsewhere)
+            assert recommender.model.user_draws_.device.type == NAME
+            lists.append(recommender.recommend([1, 2, 3], k=5))
+            assert np.array_equal(recommender.predict(lists[-1]["user"], lists[-1]["item"]), lists[-1]["stars"])
+            recommender.recommend(1, exclude_seen=False, candidates=[10, 20, 30])
+            recommender.predict([1, 999], [10, 999])
+            recommender.similar_items(10)
+            recommender.fold_in({10: 5, 20: 1}).recommend(3)
+            recommender.fold_in_item({1: 5}).predict([1, 2])
+            recommender.explain(1, 20)
+            recommender.save(tmp_path / "model.safetensors")
+            again = Recommender.load(tmp_path / "model.safetensors", device=elsewhere)
+            pd.testing.assert_frame_equal(again.recommend([1, 2, 3], k=5), lists[-1], check_exact=True)
+            assert model.user_draws_.device.type == torch.device(drawn_on).type  # the caller's stays where it is
+
     def test_the_model_that_was_passed_stays_where_it_is(self, split):
         learn = trained(split)
         Recommender(learn.model, split.train)

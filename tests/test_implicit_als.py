@@ -15,7 +15,7 @@ SETTINGS = {"n_factors": 3, "penalty": 0.7, "alpha": 4.0}
 
 
 class TestImplicitALS(EstimatorContract):
-    ask = ("as_module",)
+    ask = ("tables", "as_module")
     settings: ClassVar = {
         "n_factors": ([1, np.int64(2), np.uint8(2), 2.0, torch.tensor(2)], [0, -1, 2.5]),
         "penalty": ([0.5, np.float32(3)], [0, -1, 1e39]),

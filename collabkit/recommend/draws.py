@@ -68,7 +68,7 @@ def end_to_end(draws: Tensor) -> Tensor:
     A dot product of two such rows is the mean of those of the draws.
     """
     n_draws, n, n_coefs = draws.shape
-    rows = torch.empty(n, n_draws, n_coefs - 1, device=draws.device)
+    rows = torch.empty(n, n_draws, n_coefs - 1, dtype=torch.float32, device=draws.device)
     for place, draw in enumerate(draws):
         rows[:, place] = draw[:, 1:]
     return torch.cat([draws[..., :1].float().mean(dim=0), rows.flatten(start_dim=1) / n_draws**0.5], dim=1)

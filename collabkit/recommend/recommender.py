@@ -35,29 +35,34 @@ class Recommender:
               \text{ that } u \text{ has not rated}
 
     Args:
-        model: a module ``(B, 2) -> (B, 1)`` over the codes of ``ratings``, or a fitted :class:`collabkit.ALS` or
-            anything else with ``as_module()``. A copy is kept: later training does not reach it.
+        model: a module ``(B, 2) -> (B, 1)`` over the codes of ``ratings``; or what was fitted to them: any solver or
+            baseline of the package, :class:`collabkit.BayesianMF`, and your own if it has ``as_module()``, or
+            ``users_``, ``items_`` and ``predict_codes(users, items)`` as
+            :class:`~collabkit.recommend.served.PredictorByCode` has them. A copy is kept: later training does not
+            reach it.
         ratings: the ratings that it was trained on, or another part of the same table. They say what each user has
             rated, and whom the model knows: what was fitted knows its ids, and others are refused; a module knows no
             ids, and only the sizes of its tables can be compared.
         device: where it serves from, wherever it was trained. Processors and GPUs round differently: the same answers,
             to the bit, come from the same device only, and so the default is the one that everybody has.
 
-    A user or film without training ratings is average: it gets the mean of the rows that training has reached, in
-    each table whose name starts with ``user_`` or ``item_``. :meth:`predict` answers unknown ids in the same way; all
-    else refuses them with a ``KeyError``, which names :meth:`fold_in` for a user and close titles for a film.
+    In a module, a user or film without training ratings is average: it gets the mean of the rows that training has
+    reached, in each table whose name starts with ``user_`` or ``item_``. A predictor by code answers for itself.
+    :meth:`predict` answers unknown ids in the same way; all else refuses them with a ``KeyError``, which names
+    :meth:`fold_in` for a user and close titles for a film.
 
-    :meth:`fold_in` and :meth:`explain` need a model whose score is a dot product; the rest works with any. Stars are
-    what the model calls them: one that counts or ranks instead gives its scores.
+    :meth:`fold_in` and :meth:`explain` need a model whose score is a dot product, which declares its
+    :class:`~collabkit.tables.Tables`, or the mean of many, as that of ``BayesianMF`` is; :meth:`similar_items` needs
+    factors of items; the rest works with any. Stars are what the model calls them: one that counts or ranks instead
+    gives its scores.
 
-    Raises: ``TypeError`` for what is no module; ``ValueError`` for one that holds a NaN, has no tables of the right
+    Raises: ``TypeError`` for what is no model; ``ValueError`` for one that holds a NaN, has no tables of the right
         sizes, or was fitted to other users or items; ``NotFittedError`` of scikit-learn for one that was not fitted.
     """
 
     def __init__(self, model: Servable, ratings: Ratings, device: str | torch.device = "cpu"):
         rated(ratings)
         self.ratings, self.device = ratings, checks.device(device)
-        model = _fitted(model)
         fitted_to(model, ratings)
         self.served = serve(model, ratings, self.device)
         self.model = self.served.model
@@ -100,9 +105,11 @@ class Recommender:
     def similar_items(self, item: int | str, k: int = 10) -> pd.DataFrame:
         """The k items whose factors point most nearly the same way; see :func:`collabkit.similar_items`.
 
-        Only items with training ratings: the factors of others say nothing.
+        Only items with training ratings: the factors of others say nothing. Those of ``BayesianMF`` are the factors of
+        all draws, end to end: a draw turns them as it likes, so that their mean says nothing, and their angles stay.
 
-        Raises: ``KeyError`` for an unknown item, ``ValueError`` for one without training ratings.
+        Raises: ``KeyError`` for an unknown item; ``ValueError`` for one without training ratings, and for a model of
+            biases alone; ``TypeError`` for one whose items have no factors.
         """
         code = self._catalogue.codes(item)[0]
         if not self._catalogue.counts[code]:
@@ -124,8 +131,9 @@ class Recommender:
     def fold_in(self, stars: Mapping[Any, float]) -> NewUser:
         """Somebody the model was not trained on, from the films they rate: ``{item id: stars}``.
 
-        One small ridge regression (:class:`~collabkit.recommend.fold_in.FoldIn`); the model stays as it is. ``{}`` is
-        the average user. What comes back has ``predict(items)``, ``recommend(k)`` and ``explain(item)``.
+        One small ridge regression (:class:`~collabkit.recommend.fold_in.FoldIn`), or one in each draw of ``BayesianMF``
+        (:class:`~collabkit.recommend.drawn_fold_in.DrawnFoldIn`); the model stays as it is. ``{}`` is the average user.
+        What comes back has ``predict(items)``, ``recommend(k)`` and ``explain(item)``.
 
         Raises: ``KeyError`` for an unknown film; ``ValueError`` for stars that are missing or outside the scale of the
         training ratings, and for a model that does not predict stars; ``TypeError`` for one whose score is not a dot
@@ -200,30 +208,24 @@ class Recommender:
         return self.served.fold_in("item")
 
 
-def _fitted(model: Servable) -> Servable:
-    """The model itself, when it is a module, or was fitted and knows its ids."""
-    if isinstance(model, type):
-        raise TypeError(f"{model.__name__} is a class: build one, train it, and pass that.")
-    if isinstance(model, nn.Module) or hasattr(model, "as_module"):
-        return model
-    if not hasattr(model, "predict_codes"):
-        raise TypeError(
-            f"{type(model).__name__} is neither a module nor has it predict_codes(users, items): pass the trained "
-            "model itself, which for a fastai Learner is learn.model."
-        )
-    checks.fitted(model)
-    return model
-
-
 def serve(model: Servable, ratings: Ratings, device: torch.device) -> Served:
     """A copy of a trained module, or of a fitted model, as it is asked here."""
-    if isinstance(model, BayesianMF):
-        return ServedDraws(model, device)
+    name = type(model).__name__
+    if isinstance(model, type):
+        raise TypeError(f"{model.__name__} is a class: build one, train it, and pass that.")
     if isinstance(model, nn.Module):
         return ServedModule(model, ratings, device)
     if hasattr(model, "as_module"):
         return ServedModule(model.as_module(), ratings, device)
-    return Served(model)
+    if not hasattr(model, "predict_codes"):
+        raise TypeError(
+            f"{name} is neither a module, nor has it as_module() or predict_codes(users, items): pass the trained "
+            "model itself, which for a fastai Learner is learn.model."
+        )
+    checks.fitted(model)
+    if not (hasattr(model, "users_") and hasattr(model, "items_")):
+        raise TypeError(f"{name} does not say of whom its codes are: it needs the vocabularies users_ and items_.")
+    return ServedDraws(model, device) if isinstance(model, BayesianMF) else Served(model)
 
 
 def _by_id(stars: Mapping[Any, float]) -> dict[Any, float]:

@@ -35,7 +35,7 @@ def in_batches(predict: Predict, users: np.ndarray, items: np.ndarray, rows: int
 
 
 def predict_pairs(model: torch.nn.Module, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """:func:`in_batches` of a module ``(B, 2) -> (B, 1)``."""
+    """Stars ``(n,)`` for pairs of codes, of a module ``(B, 2) -> (B, 1)``, by ``in_batches``."""
     device = next(model.parameters()).device
 
     def predict(users: np.ndarray, items: np.ndarray) -> np.ndarray:

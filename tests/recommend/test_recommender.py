@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -74,15 +76,65 @@ class TestNet(PredictorContract):
         return Trained(BUILDS["net"])
 
 
+class ByCode(MeanBaseline):
+    """The least that a predictor needs for lists: whose codes they are, and a score for any pair of them."""
+
+    tables = as_module = property()  # without what the baseline itself can do
+
+    def predict_codes(self, users, items):
+        user, item = np.append(self.user_offset_, 0), np.append(self.item_offset_, 0)
+        return self.mean_ + user[users] + item[items] + 0.1 * np.sin(users * 7 + items)
+
+
+def bayes(**settings):
+    return BayesianMF(**{"n_factors": 3, "n_samples": 20, "burn_in": 10, "progress": False} | settings)
+
+
+FITTED = {
+    "als": lambda: ALS(3, 2.0),
+    "means": lambda: MeanBaseline(damping=2),
+    "bayes": bayes,
+    "bayes, biases alone": lambda: bayes(n_factors=0),
+    "by code": ByCode,
+}
+
+
+class Fitted:
+    """What has ``fit`` itself, for the contract."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def fit(self, train):
+        self.recommender = Recommender(self.model.fit(train), train)
+        return self
+
+    def predict(self, users, items):
+        return self.recommender.predict(users, items)
+
+
+@pytest.mark.filterwarnings("ignore:the chain has not settled")
+class TestBayes(PredictorContract):
+    def make(self):
+        return Fitted(bayes())
+
+
+class TestMeans(PredictorContract):
+    def make(self):
+        return Fitted(MeanBaseline())
+
+
 @pytest.fixture(scope="module")
 def split():
     return random_split(random_ratings(), valid=0.2, seed=0)
 
 
-@pytest.fixture(scope="module", params=[*BUILDS, "als"])
+@pytest.fixture(scope="module", params=[*BUILDS, *FITTED])
 def recommender(request, split):
-    if request.param == "als":
-        return Recommender(ALS(3, 2.0).fit(split.train), split.train)
+    if request.param in FITTED:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a short chain has not settled
+            return Recommender(FITTED[request.param]().fit(split.train), split.train)
     return Recommender(fitted(BUILDS[request.param], split.train), split.train)
 
 
@@ -318,7 +370,10 @@ def test_what_is_no_model_is_refused(split):
         Recommender(BUILDS["bias"](41, 60), split.train)
 
 
-@pytest.mark.parametrize("model", [ALS(3, n_sweeps=2), ImplicitALS(3, n_sweeps=2), PopularityBaseline()])
+@pytest.mark.parametrize(
+    "model", [ALS(3, n_sweeps=2), ImplicitALS(3, n_sweeps=2), PopularityBaseline(), MeanBaseline(), ByCode(), bayes()]
+)
+@pytest.mark.filterwarnings("ignore:the chain has not settled")
 def test_what_was_fitted_to_other_ids_is_refused(model):
     ratings = random_ratings()
     model.fit(ratings)
@@ -340,17 +395,103 @@ def test_what_was_fitted_to_other_ids_is_refused(model):
 
 
 def test_what_has_not_been_fitted_is_refused(split):
-    for model in (ALS(), ImplicitALS(), PopularityBaseline()):
+    for model in (ALS(), ImplicitALS(), PopularityBaseline(), MeanBaseline(), BayesianMF(), ByCode()):
         with pytest.raises(ValueError, match=r"has learnt nothing yet: call fit\(train\)"):  # NotFittedError is one
             Recommender(model, split.train)
 
 
-def test_an_average_of_many_tables_is_refused_with_what_works(split):
-    for model in (BayesianMF(), MeanBaseline()):
-        with pytest.raises(TypeError, match=r"is not one pair of tables.* predict\(users, items\).* pass a fitted ALS"):
-            Recommender(model, split.train)
+def test_what_cannot_be_served_is_refused_with_what_can(split):
     with pytest.raises(TypeError, match="^ALS is a class: build one"):
         Recommender(ALS, split.train)
+
+    class Nameless:
+        mean_ = 3
+
+        def __init__(self):
+            self.learnt_ = 1
+
+        def predict_codes(self, users, items):
+            return np.zeros(len(users))
+
+    with pytest.raises(TypeError, match="^Nameless does not say of whom its codes are: .*users_ and items_"):
+        Recommender(Nameless(), split.train)
+
+
+def test_a_predictor_by_code_has_lists_and_says_what_it_has_not(split, tmp_path):
+    found = Recommender(ByCode().fit(split.train), split.train)
+    assert len(found.recommend([1, 2])) == 20
+    for ask in (lambda: found.fold_in({10: 4}), lambda: found.explain(1, 10), lambda: found.fold_in_item({1: 4})):
+        with pytest.raises(TypeError, match="^ByCode cannot be folded into: .*tables"):
+            ask()
+    with pytest.raises(TypeError, match="^ByCode has no factors in which items could be alike"):
+        found.similar_items(10)
+    with pytest.raises(ValueError, match="^ByCode cannot be saved as a recommender"):
+        found.save(tmp_path / "model.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_fit_does_not_reach_it(split):
+    for name, make in FITTED.items():
+        model = make()
+        if isinstance(model, BayesianMF):
+            model.burn_in = 100  # to settle
+        found = Recommender(model.fit(split.train), split.train)
+        before = found.recommend([1, 2, 3])
+        model.fit(random_ratings(n_users=50, seed=3))
+        assert found.recommend([1, 2, 3]).equals(before), name
+        assert found.ratings is split.train
+
+
+class Mine(torch.nn.Module):
+    """A module of a reader's own, which declares nothing."""
+
+    def __init__(self, n_users, n_items):
+        super().__init__()
+        self.user_factors, self.item_factors = torch.nn.Embedding(n_users, 3), torch.nn.Embedding(n_items, 3)
+
+    def forward(self, x):
+        return 3 + torch.tanh(self.user_factors(x[:, 0]) - self.item_factors(x[:, 1])).sum(dim=1, keepdim=True)
+
+
+#: what there is of each kind of model, as the table in book/appendix/api.md has it
+KINDS = {
+    "dot": (lambda train: fitted(BUILDS["dot"], train), {"similar", "fold in", "save"}),
+    "bias": (lambda train: fitted(BUILDS["bias"], train), {"similar", "fold in", "save"}),
+    "params": (lambda train: fitted(BUILDS["params"], train), {"similar", "fold in", "save"}),
+    "net": (lambda train: fitted(BUILDS["net"], train), {"similar", "save"}),
+    "mine": (lambda train: fitted(Mine, train), {"similar"}),
+    "als": (lambda train: ALS(3, 2.0).fit(train), {"similar", "fold in", "save"}),
+    "implicit": (lambda train: ImplicitALS(3).fit(train), {"similar", "save"}),
+    "means": (lambda train: MeanBaseline().fit(train), {"fold in", "save"}),
+    "popularity": (lambda train: PopularityBaseline().fit(train), {"save"}),
+    "bayes": (lambda train: bayes(burn_in=100).fit(train), {"similar", "fold in", "save"}),
+    "by code": (lambda train: ByCode().fit(train), set()),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_can_do_what(kind, split, tmp_path):
+    make, there = KINDS[kind]
+    found, path = Recommender(make(split.train), split.train), tmp_path / "model.safetensors"
+    doors = {
+        "similar": lambda: found.similar_items(10),
+        "fold in": lambda: (found.fold_in({10: 5}).recommend(), found.explain(3, 20), found.fold_in_item({1: 5})),
+        "save": lambda: found.save(path),
+    }
+    for name, door in doors.items():
+        if name in there:
+            door()
+        else:
+            with pytest.raises((TypeError, ValueError), match="cannot be|no factors|misses its training ratings"):
+                door()
+    if "save" in there:
+        assert Recommender.load(path).recommend([1, 2, 3]).equals(found.recommend([1, 2, 3]))
+
+
+def test_biases_alone_make_no_items_alike(split):
+    for model in (MeanBaseline(), PopularityBaseline(), bayes(n_factors=0, burn_in=100)):
+        with pytest.raises(ValueError, match="this model has no factors in which items could be alike"):
+            Recommender(model.fit(split.train), split.train).similar_items(10)
 
 
 def test_what_are_no_ratings_is_refused(split):
