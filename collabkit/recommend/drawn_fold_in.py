@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from collabkit.bayes import BayesianMF
-from collabkit.recommend.fold_in import Codes, Fold
+from collabkit.recommend.fold_in import AnyFoldIn, Codes
 
 ROUNDS = 3  # until a new user's own noise has settled: a further one moves no prediction by 0.0001 stars
 
@@ -32,7 +32,7 @@ class Regression(NamedTuple):
     A: np.ndarray
 
 
-class DrawnFoldIn(Fold):
+class DrawnFoldIn(AnyFoldIn):
     r"""A new user of :class:`collabkit.BayesianMF`: what its sampler would say of them, given the films it has drawn.
 
     In each draw, with rows :math:`x_i = [1, q_i]`, the new user's bias and factors are a ridge regression whose penalty

@@ -9,7 +9,7 @@ from torch import Tensor
 from collabkit.bayes import BayesianMF
 from collabkit.interpret import cosines
 from collabkit.recommend.drawn_fold_in import DrawnFoldIn
-from collabkit.recommend.fold_in import Fold
+from collabkit.recommend.fold_in import AnyFoldIn
 from collabkit.recommend.served import Served
 from collabkit.recommend.topk import DotScores, in_batches
 
@@ -38,7 +38,7 @@ class ServedDraws(Served):
         """Of the factors of all draws: each draw turns them as it likes, so they have no mean that says anything."""
         return cosines(self.items[:-1, 1:].cpu().numpy(), code)
 
-    def fold_in(self, side: str) -> Fold:
+    def fold_in(self, side: str) -> AnyFoldIn:
         return DrawnFoldIn(self.model, side, self.items if side == "user" else end_to_end(self.model.user_draws_))
 
 

@@ -19,7 +19,7 @@ Codes: TypeAlias = np.ndarray | Sequence[int]
 SAMPLE = 200_000  # training ratings, evenly spaced, that the noise is estimated from
 
 
-class Fold(ABC):
+class AnyFoldIn(ABC):
     """Somebody new beside a trained model: how their ratings move them, away from the average user.
 
     Attributes:
@@ -70,7 +70,7 @@ class Fold(ABC):
         return parts * slope, float(ends[0]), float(ends[1])
 
 
-class FoldIn(Fold):
+class FoldIn(AnyFoldIn):
     r"""A new user's bias and factors, from a few ratings, with the table of films held fixed.
 
     With :math:`x_i = [1, q_i]`, the average user :math:`m` scores film i with :math:`s_i = b_i + m^\top x_i`; the model

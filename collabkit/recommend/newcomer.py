@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from collabkit.checks import number, whole
 from collabkit.data.pairs import code_or_last
 from collabkit.ratings import Ratings, Vocabulary
 from collabkit.recommend.catalogue import Catalogue
-from collabkit.recommend.fold_in import Fold
+from collabkit.recommend.fold_in import AnyFoldIn
 
 
 class Newcomer:
@@ -29,24 +29,39 @@ class Newcomer:
         w: the newcomer's ``[bias, factors]`` ``(1 + K,)``; of a model of many draws, in each of them ``(S, 1 + K)``.
     """
 
-    def __init__(self, fold_in: Fold, others: Vocabulary, codes: np.ndarray, stars: np.ndarray):
-        self.fold, self.others, self.codes, self.given = fold_in, others, codes, stars
+    def __init__(self, fold_in: AnyFoldIn, others: Vocabulary, codes: np.ndarray, stars: np.ndarray):
+        self.fold_in, self.others, self.codes, self.given = fold_in, others, codes, stars
         self.w = fold_in.solve(codes, stars)
 
     @cached_property
     def stars(self) -> np.ndarray:
         """Predicted stars with each of the other side, by code, and at the end with one who is average."""
-        return self.fold.stars(self.w)
+        return self.fold_in.stars(self.w)
 
     def predict(self, others: ArrayLike) -> np.ndarray:
         """Stars ``(n,)`` for these ids of the other side; an unknown one is average."""
         return self.stars[code_or_last(self.others, others)]
 
 
+class Explanation(NamedTuple):
+    """Why so many stars for a film: the average user's, and what each of a user's own ratings adds to them.
+
+    Attributes:
+        shares: the rated films as columns ``item, label, stars`` (given) and ``contribution`` (in stars), the largest
+            first whatever its sign.
+        baseline: the average user's stars for this film.
+        stars: this user's: the baseline and *all* contributions add up to them.
+    """
+
+    shares: pd.DataFrame
+    baseline: float
+    stars: float
+
+
 class NewUser(Newcomer):
     """A user folded in. The same numbers come out of each method, to the bit."""
 
-    def __init__(self, fold_in: Fold, catalogue: Catalogue, codes: np.ndarray, stars: np.ndarray):
+    def __init__(self, fold_in: AnyFoldIn, catalogue: Catalogue, codes: np.ndarray, stars: np.ndarray):
         super().__init__(fold_in, catalogue.ratings.items, codes, stars)
         self.catalogue = catalogue
 
@@ -63,23 +78,19 @@ class NewUser(Newcomer):
         listed = self.catalogue.table(best, stars=self.stars[best])
         return listed.set_index(pd.RangeIndex(1, len(best) + 1, name="rank"))
 
-    def explain(self, item: int | str, n: int | None = 5) -> pd.DataFrame:
+    def explain(self, item: int | str, n: int | None = 5) -> Explanation:
         """Why so many stars for this film: what each of the user's own ratings adds to what the average user gives.
 
         Args:
             item: the film's id.
-            n: rows to show; ``None`` shows them all.
+            n: shares to keep, of the ratings that count for most; ``None`` keeps them all.
 
-        Returns: the rated films as columns ``item, label, stars`` (given) and ``contribution`` (in stars), the largest
-        first whatever its sign. ``.attrs`` has ``baseline``, the average user's stars for this film, and ``stars``,
-        this user's: the baseline and *all* contributions add up to them.
         Raises: ``KeyError`` for an unknown film.
         """
-        contribution, baseline, stars = self.fold.explain(self.codes, self.given, self.catalogue.code(item))
+        contribution, baseline, stars = self.fold_in.explain(self.codes, self.given, self.catalogue.code(item))
         order = np.argsort(-np.abs(contribution), kind="stable")[: None if n is None else whole("n", n, at_least=1)]
-        why = self.catalogue.table(self.codes[order], stars=self.given[order], contribution=contribution[order])
-        why.attrs |= {"baseline": baseline, "stars": stars}
-        return why
+        shares = self.catalogue.table(self.codes[order], stars=self.given[order], contribution=contribution[order])
+        return Explanation(shares, baseline, stars)
 
 
 def checked_stars(stars: Mapping[Any, float], ratings: Ratings) -> np.ndarray:

@@ -89,8 +89,8 @@ class RatePage:
         n_films = whole("n_films", n_films, at_least=1)
         self.recommender = in_half_precision(recommender)
         ratings = recommender.ratings
-        fold = FoldIn.of(self.recommender.model, ratings)
-        if (n_factors := len(fold.mean) - 1) > FACTORS:
+        fold_in = FoldIn.of(self.recommender.model, ratings)
+        if (n_factors := len(fold_in.mean) - 1) > FACTORS:
             raise ValueError(
                 f"this model has {n_factors} factors, and the page takes at most {FACTORS}, to stay small. Train one "
                 f"with n_factors={FACTORS}."
@@ -109,10 +109,10 @@ class RatePage:
                 "ids": [str(id) for id in self.items],  # text, since a script rounds whole numbers beyond 2⁵³
                 "labels": distinct(ratings.labels[codes], self.items),
                 "counts": counts[codes].tolist(),
-                "table": base64.b64encode(fold.fixed[codes].astype("<f2").tobytes()).decode(),  # (n, 1 + K)
-                "mean": fold.mean.tolist(),
-                "precision": fold.precision.tolist(),
-                "range": fold.y_range,
+                "table": base64.b64encode(fold_in.fixed[codes].astype("<f2").tobytes()).decode(),  # (n, 1 + K)
+                "mean": fold_in.mean.tolist(),
+                "precision": fold_in.precision.tolist(),
+                "range": fold_in.y_range,
                 "user": str(self.user),
                 **star_scale(ratings),
             }

@@ -22,8 +22,8 @@ from collabkit.interpret import most_similar
 from collabkit.ratings import Ratings, fitted_to, rated
 from collabkit.recommend.catalogue import Catalogue
 from collabkit.recommend.draws import ServedDraws
-from collabkit.recommend.fold_in import Fold
-from collabkit.recommend.newcomer import Newcomer, NewUser, checked_stars
+from collabkit.recommend.fold_in import AnyFoldIn
+from collabkit.recommend.newcomer import Explanation, Newcomer, NewUser, checked_stars
 from collabkit.recommend.served import Servable, Served, ServedModule
 from collabkit.recommend.topk import top_k
 
@@ -152,13 +152,13 @@ class Recommender:
         codes = _each_once(self._user_codes(list(stars)), "user")
         return Newcomer(self._new_item, self.ratings.users, codes, checked_stars(stars, self.ratings))
 
-    def explain(self, user: int | str, item: int | str, n: int | None = 5) -> pd.DataFrame:
+    def explain(self, user: int | str, item: int | str, n: int | None = 5) -> Explanation:
         """Why this film for this user: what each of their ratings adds.
 
         :class:`~collabkit.recommend.newcomer.NewUser` does the same for somebody new.
 
         It explains the user *folded in* from their training ratings. Their stars differ a little from those of the row
-        that was trained: ``.attrs["stars"]`` has the one, :meth:`predict` the other.
+        that was trained: ``.stars`` has the one, :meth:`predict` the other.
         """
         theirs = self.ratings.take(self.ratings.user == self._user_codes(user)[0])
         return NewUser(self._new_user, self._catalogue, theirs.item, theirs.rating).explain(item, n)
@@ -200,11 +200,11 @@ class Recommender:
         return csr_matrix((np.ones(len(rows), dtype=bool), pairs), shape=(len(asked), self.ratings.n_items))
 
     @cached_property
-    def _new_user(self) -> Fold:
+    def _new_user(self) -> AnyFoldIn:
         return self.served.fold_in("user")
 
     @cached_property
-    def _new_item(self) -> Fold:
+    def _new_item(self) -> AnyFoldIn:
         return self.served.fold_in("item")
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from collabkit.interpret import cosines
 from collabkit.ratings import Ratings, Vocabulary
 from collabkit.recommend.average_rows import with_average_rows
-from collabkit.recommend.fold_in import Fold, FoldIn, not_foldable
+from collabkit.recommend.fold_in import AnyFoldIn, FoldIn, not_foldable
 from collabkit.recommend.topk import DotScores, Scores, in_batches, predict_pairs
 from collabkit.tables import declares, table, tables_of
 
@@ -63,7 +63,7 @@ class Served:
             "DotProductBias, ALS or BayesianMF."
         )
 
-    def fold_in(self, side: str) -> Fold:
+    def fold_in(self, side: str) -> AnyFoldIn:
         """What places somebody new on this side, ``"user"`` or ``"item"``."""
         raise not_foldable(self.model)
 
@@ -87,5 +87,5 @@ class ServedModule(Served):
     def similarity(self, code: int) -> np.ndarray:
         return cosines(table(self.model, "item_factors"), code)
 
-    def fold_in(self, side: str) -> Fold:
+    def fold_in(self, side: str) -> AnyFoldIn:
         return FoldIn.of(self.model, self.ratings, side)

@@ -55,18 +55,18 @@ def test_the_average_user_is_whom_predict_takes_strangers_for(recommender):
 
 
 def test_reasons_add_up(new):
-    why = new.explain(300, n=None)
+    why, baseline, stars = new.explain(300, n=None)
     assert why.columns.tolist() == ["item", "label", "stars", "contribution"]
     assert why["contribution"].abs().is_monotonic_decreasing
     assert why.set_index("item")["stars"].to_dict() == {100: 5, 20: 0.5, 600: 4}
-    assert why.attrs["baseline"] + why["contribution"].sum() == pytest.approx(why.attrs["stars"])
-    assert why.attrs["stars"] == pytest.approx(new.predict([300])[0])
-    assert new.explain(300, n=1).equals(why.head(1))
+    assert baseline + why["contribution"].sum() == pytest.approx(stars)
+    assert stars == pytest.approx(new.predict([300])[0])
+    assert new.explain(300, n=1).shares.equals(why.head(1))
     with pytest.raises(KeyError, match="unknown item 3"):
         new.explain(3)
 
 
 def test_the_average_user_has_no_reasons(recommender):
     why = recommender.fold_in({}).explain(300)
-    assert len(why) == 0
-    assert why.attrs["baseline"] == why.attrs["stars"]
+    assert len(why.shares) == 0
+    assert why.baseline == why.stars

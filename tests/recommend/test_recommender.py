@@ -310,18 +310,18 @@ def test_search(bias):
 def test_explain_is_about_the_user_folded_in(bias):
     frame = bias.ratings.frame
     mine = frame[frame["user"] == 4]
-    why = bias.explain(4, 100, n=None)
+    why, baseline, stars = bias.explain(4, 100, n=None)
     folded = bias.fold_in(dict(zip(mine["item"], mine["rating"], strict=True)))
-    assert why.attrs["stars"] == pytest.approx(folded.predict([100])[0])
-    assert why.attrs["baseline"] + why["contribution"].sum() == pytest.approx(why.attrs["stars"])
+    assert stars == pytest.approx(folded.predict([100])[0])
+    assert baseline + why["contribution"].sum() == pytest.approx(stars)
     assert set(why["item"]) == set(mine["item"])
-    assert len(bias.explain(4, 100)) == 5
+    assert len(bias.explain(4, 100).shares) == 5
 
 
 def test_explain_somebody_without_training_ratings():
     ratings = random_ratings()
     train = ratings.take(ratings.user != 0)
-    assert bias_of(train).explain(1, 100).empty
+    assert bias_of(train).explain(1, 100).shares.empty
 
 
 def bias_of(train):
