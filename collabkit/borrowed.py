@@ -7,9 +7,9 @@
 ``torch.optim.adamw.adamw``                   A step of AdamW as a function. ``torch.optim.AdamW`` makes the same steps.
 ``torch._standard_gamma``                     Gamma draws from a generator of one's own; ``torch.distributions`` has the
                                               global one alone.
-``fastai.optimizer.Optimizer._set_hyper``     Where every setting passes: :class:`DecaysByGroup` keeps the decay from
+``fastai.optimizer.Optimizer._set_hyper``     Where every setting passes: ``DecaysByGroup`` keeps the decay from
                                               biases.
-``fastai.learner.Learner.__call__``           Where every event passes: :class:`AsksWhoListens` is only quicker, and can
+``fastai.learner.Learner.__call__``           Where every event passes: ``AsksWhoListens`` is only quicker, and can
                                               be left out.
 ============================================  ======================================================================
 """
