@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -62,16 +62,16 @@ class Tables(NamedTuple):
         return _joined(self.item_bias, self.item_factors)
 
 
-class Modular(Protocol):
+class HasModule(Protocol):
     """A fitted model that gives the same predictions as a module, such as :class:`collabkit.ALS`."""
 
     def as_module(self) -> nn.Module: ...
 
 
-Trained = nn.Module | Modular
+Trained: TypeAlias = nn.Module | HasModule
 
 
-def as_module(model: Trained) -> nn.Module:
+def as_module(model: object) -> nn.Module:
     """The module itself, or that of a fitted model.
 
     Raises: ``TypeError`` for what has none.

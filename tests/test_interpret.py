@@ -25,17 +25,6 @@ def model(request):
     return request.param(40, 60, 5)
 
 
-def test_a_table_is_a_copy(model):
-    table(model, "item_factors")[:] = 0
-    assert table(model, "item_factors").shape == (60, 5)
-    assert table(model, "item_factors").any()
-
-
-def test_a_missing_table_lists_the_others():
-    with pytest.raises(AttributeError, match="DotProduct has no table 'item_bias'; it has item_factors, user_factors"):
-        table(DotProduct(2, 2, 2), "item_bias")
-
-
 def test_most_rated_breaks_ties_by_code():
     assert most_rated(tiny_ratings(), 3).tolist() == [0, 1, 2]  # two ratings each; item 3 has one
 

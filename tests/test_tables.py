@@ -8,7 +8,7 @@ from torch import nn
 import collabkit
 from collabkit import ALS, EmbeddingNet, ImplicitALS, MeanBaseline, PopularityBaseline, create_params, sigmoid_range
 from collabkit.models import filled
-from collabkit.tables import COURSE, Tables, declares, level, rows_of, tables_of
+from collabkit.tables import COURSE, Tables, as_module, declares, level, rows_of, table, tables_of
 from tests.tables import random_ratings, tiny_ratings
 
 OURS = [getattr(collabkit, name) for name in COURSE]
@@ -203,3 +203,32 @@ def test_the_level_of_a_model():
 def test_rows_are_told_by_name():
     net = EmbeddingNet(4, 5, 2)
     assert [list(rows_of(net, side)) for side in ("user", "item")] == [["user_factors.weight"], ["item_factors.weight"]]
+
+
+@pytest.mark.parametrize("kind", [collabkit.DotProductBias, collabkit.DotProductBiasParams])
+def test_one_table_is_a_copy(kind):
+    model = kind(40, 60, 5)
+    table(model, "item_factors")[:] = 0
+    assert table(model, "item_factors").shape == (60, 5)
+    assert table(model, "item_factors").any()
+
+
+def test_a_missing_table_lists_the_others():
+    with pytest.raises(AttributeError, match="DotProduct has no table 'item_bias'; it has item_factors, user_factors"):
+        table(collabkit.DotProduct(2, 2, 2), "item_bias")
+
+
+def test_the_module_of_what_was_trained():
+    model = collabkit.DotProduct(2, 2, 2)
+    assert as_module(model) is model
+    als = ALS(2, n_sweeps=1).fit(tiny_ratings())
+    assert np.array_equal(table(als, "user_bias"), table(als.as_module(), "user_bias"))
+    for bad, message in (
+        (ALS, "^ALS is a class: build one"),
+        (collabkit.BayesianMF(), r"^BayesianMF is no module, and has no as_module\(\): pass the trained model"),
+        (None, "^NoneType is no module.* learn.model"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            as_module(bad)
+    with pytest.raises(ValueError, match="has learnt nothing yet"):
+        as_module(ALS())

@@ -26,6 +26,7 @@ from collabkit.recommend.fold_in import AnyFoldIn
 from collabkit.recommend.newcomer import Explanation, Newcomer, NewUser, checked_stars
 from collabkit.recommend.served import Servable, Served, ServedModule
 from collabkit.recommend.topk import top_k
+from collabkit.tables import as_module
 
 
 class Recommender:
@@ -210,20 +211,11 @@ class Recommender:
 
 def serve(model: Servable, ratings: Ratings, device: torch.device) -> Served:
     """A copy of a trained module, or of a fitted model, as it is asked here."""
-    name = type(model).__name__
-    if isinstance(model, type):
-        raise TypeError(f"{model.__name__} is a class: build one, train it, and pass that.")
-    if isinstance(model, nn.Module):
-        return ServedModule(model, ratings, device)
-    if hasattr(model, "as_module"):
-        return ServedModule(model.as_module(), ratings, device)
-    if not hasattr(model, "predict_codes"):
-        raise TypeError(
-            f"{name} is neither a module, nor has it as_module() or predict_codes(users, items): pass the trained "
-            "model itself, which for a fastai Learner is learn.model."
-        )
+    if isinstance(model, nn.Module | type) or hasattr(model, "as_module") or not hasattr(model, "predict_codes"):
+        return ServedModule(as_module(model), ratings, device)
     checks.fitted(model)
     if not (hasattr(model, "users_") and hasattr(model, "items_")):
+        name = type(model).__name__
         raise TypeError(f"{name} does not say of whom its codes are: it needs the vocabularies users_ and items_.")
     return ServedDraws(model, device) if isinstance(model, BayesianMF) else Served(model)
 

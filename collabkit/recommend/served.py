@@ -14,13 +14,7 @@ from collabkit.ratings import Ratings, Vocabulary
 from collabkit.recommend.average_rows import with_average_rows
 from collabkit.recommend.fold_in import AnyFoldIn, FoldIn, not_foldable
 from collabkit.recommend.topk import DotScores, Scores, in_batches, predict_pairs
-from collabkit.tables import declares, table, tables_of
-
-
-class HasModule(Protocol):
-    """A fitted model whose scores a module has too, over codes."""
-
-    def as_module(self) -> nn.Module: ...
+from collabkit.tables import Trained, declares, table, tables_of
 
 
 class PredictorByCode(Protocol):
@@ -37,7 +31,7 @@ class PredictorByCode(Protocol):
         """Stars ``(n,)`` for codes ``(n,)`` of both; the code one past the last is of somebody unknown."""
 
 
-Servable: TypeAlias = nn.Module | HasModule | PredictorByCode
+Servable: TypeAlias = Trained | PredictorByCode
 
 
 class Served:
