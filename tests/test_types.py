@@ -116,8 +116,7 @@ WRONG = {
 @pytest.fixture(scope="module")
 def said(tmp_path_factory) -> dict[str, dict[int, str]]:
     """What mypy says of each line, by file, from one run: quick where `make lint` has left its cache."""
-    from mypy import api
-
+    api = pytest.importorskip("mypy.api")
     folder = tmp_path_factory.mktemp("snippets")
     (folder / "right.py").write_text(f"{IMPORTS}\n{RIGHT}")
     (folder / "wrong.py").write_text("\n".join([f"import collabkit; {IMPORTS}; ratings = load_movielens()", *WRONG]))

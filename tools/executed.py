@@ -90,7 +90,8 @@ def run(path: Path, keeps: bool = True) -> tuple[NotebookNode, int | None]:
     # The kernel is this Python, whatever others are set up; its ratings are those that come with the package.
     kernel = AsyncKernelManager(kernel_name=CURRENT_ENV_KERNEL_NAME, kernel_spec_manager=NbvalKernelspecManager())
     env = {name: value for name, value in os.environ.items() if not name.startswith("COLLABKIT_")}
-    env |= SETTINGS | {"PYTHONPATH": str(ROOT)}  # the package that runs is the one in the key
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]  # the package that runs is the one in the key
+    env |= SETTINGS | {"PYTHONPATH": os.pathsep.join(paths)}
     with TemporaryDirectory() as folder:
         where = {"metadata": {"path": folder}}
         client = NotebookClient(nb, km=kernel, timeout=TIMEOUT, record_timing=False, resources=where)

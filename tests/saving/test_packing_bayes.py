@@ -15,7 +15,7 @@ from collabkit.saving.storage import load_model, save_model
 from tests.tables import random_ratings, tiny_ratings
 
 pytestmark = pytest.mark.filterwarnings("ignore:the chain has not settled")
-SETTINGS = {"n_factors": 3, "n_samples": 6, "burn_in": 2, "progress": False}
+SETTINGS = {"n_factors": 3, "n_samples": 6, "burn_in": 2, "device": "cpu", "progress": False}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_a_recommender_comes_back_bit_for_bit(model, ratings, tmp_path):
         assert np.array_equal(one, other)
     for door in (
         lambda found: found.fold_in({10: 5, 30: 1}).recommend(),
-        lambda found: found.explain(3, 20, n=None),
+        lambda found: found.explain(3, 20, n=None).shares,
         lambda found: found.fold_in_item({1: 5, 2: 4}).predict([3, -1]),
     ):
         assert pd.DataFrame(door(before)).equals(pd.DataFrame(door(after)))
