@@ -48,6 +48,7 @@ def model_card(header: dict[str, Any], name: str) -> str:
     }
     titles = [title for title in header["films"]["title"] if isinstance(title, str)][:3]
     user = header["users"]["ids"][0]
+    new = "It folds nobody in." if model["class"] == "EmbeddingNet" else "Who has a few ratings can be folded in."
     return "\n".join(
         [
             MARK,
@@ -79,8 +80,7 @@ def model_card(header: dict[str, Any], name: str) -> str:
             "## Known limits",
             "",
             f"- {data['cold_users']:,} of the users and {data['cold_items']:,} of the items have no rating here: the "
-            f"model knows {KNOWS.get(model['class'], 'nothing of them')}, nor of anybody or anything new. Who has a "
-            "few ratings can be folded in.",
+            f"model knows {KNOWS.get(model['class'], 'nothing of them')}, nor of anybody or anything new. {new}",
             "- Items with few ratings are placed near the average, whatever they are like.",
             "- It learnt from what these users chose to rate. Its lists repeat that choice, which favours popular "
             "items, and it does not speak for other people.",

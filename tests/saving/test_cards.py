@@ -52,6 +52,9 @@ def test_a_card_says_what_it_must(header):
         assert part in card
     for title in ("Data and terms", "Scores", "How to load it", "Known limits"):
         assert f"\n## {title}\n" in card
+    assert "Who has a few ratings can be folded in." in card
+    net = {**header, "model": {**header["model"], "class": "EmbeddingNet"}}
+    assert "It folds nobody in." in model_card(net, "m.safetensors")
     assert "None were given" in model_card({**header, "scores": {}}, "m.safetensors")
 
 
