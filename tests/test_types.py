@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from collabkit import interpret, movielens, plots, results
 from collabkit.learner import RatingLearner
-from collabkit.recommend.newcomer import NewUser
+from collabkit.recommend.newcomer import Explanation, NewUser
 from collabkit.results.bands import Band
 
 ratings = load_movielens("small-2018", path=Path("ml-latest-small"))
@@ -74,13 +74,13 @@ for served in (PopularityBaseline().fit(ratings), ImplicitALS().fit(ratings), al
     assert_type(evaluate_ranking(Recommender(served, ratings, device="cpu"), split), dict[str, float])
 assert_type(recommender.recommend(["a", "b"], k=5, candidates=ratings.items.ids[:9]), pd.DataFrame)
 assert_type(recommender.fold_in({10: 5, 20: 0.5}), NewUser)
-recommender.fold_in({"a": 4.5}).explain("b")
+assert_type(recommender.explain(1, "b", n=None), Explanation)
 recommender.save("model.safetensors", scores={"rmse": 0.9, "by": "me"})
 assert_type(Recommender.load(Path("model.safetensors")), Recommender)
 RatePage(recommender).save("page.html")
 
 shown = most_rated(ratings, 30)
-assert_type(item_biases(als.as_module(), ratings), pd.DataFrame)
+assert_type(item_biases(als, ratings), pd.DataFrame)
 assert_type(similar_items(recommender.model, ratings, 10, codes=shown), pd.DataFrame)
 assert_type(mean_overlap([shown, [1, 2]]), float)
 table = item_components(als.as_module(), ratings, shown).table
@@ -108,6 +108,7 @@ WRONG = {
     'Recommender("als", ratings)': 'Argument 1 to "Recommender" has incompatible type "str"',
     "Recommender(ALS(), [1, 2])": '"Recommender" has incompatible type "list[int]"; expected "Ratings"',
     "Recommender(ALS(), ratings).fold_in([10])": '"fold_in" of "Recommender" has incompatible type "list[int]"',
+    "RatePage(ALS())": '"RatePage" has incompatible type "ALS"; expected "Recommender"',
     "collab_dataloaders(ratings)": '"collab_dataloaders" has incompatible type "Ratings"; expected "Split"',
     "DotProduct(3, 4, 5, y_range=5)": '"y_range" to "DotProduct" has incompatible type "int"',
 }
