@@ -32,7 +32,6 @@ from collabkit import (
     BayesianMF,
     MeanBaseline,
     Ratings,
-    Split,
     collab_dataloaders,
     evaluate,
     film_features,
@@ -66,25 +65,16 @@ def split_of(edition: str, seed: int):
     return random_split(load_movielens(edition), seed=seed)
 
 
-def means(edition: str, split: int, seed: int, by: tuple[str, ...]) -> tuple[float, float]:
-    return predictor(MeanBaseline(by), split_of(edition, split))
-
-
-def als(edition: str, split: int, seed: int, **settings) -> tuple[float, float]:
-    return predictor(ALS(seed=seed, **settings), split_of(edition, split))
-
-
-def bayes(edition: str, split: int, seed: int, features: tuple[Features, ...], **settings) -> tuple[float, float]:
-    parts = split_of(edition, split)
+def predictor(
+    model: Callable[..., Any], edition: str, split: int, seed: int, features: tuple[Features, ...] = (), **settings
+) -> tuple[float, float]:
+    """One fit of a model that has ``fit`` and ``predict``, and hardly depends on its seed: it keeps its default."""
+    parts, fitted = split_of(edition, split), model(**settings)
     tables = [table(parts.train) for table in features]
-    return predictor(BayesianMF(seed=seed, **settings), parts, pd.concat(tables, axis=1) if tables else None)
-
-
-def predictor(model, parts: Split, *more) -> tuple[float, float]:
     start = time.perf_counter()
-    model.fit(parts.train, *more)
+    fitted.fit(parts.train, *([pd.concat(tables, axis=1)] if tables else []))
     seconds = time.perf_counter() - start
-    return evaluate(model, parts)["rmse"] ** 2, seconds
+    return evaluate(fitted, parts)["rmse"] ** 2, seconds
 
 
 def fit(edition: str, split: int, seed: int, model: Model, recipe: Recipe, **how) -> tuple[float, float]:
@@ -131,7 +121,7 @@ def runs() -> dict[str, Score]:
     """Every run by name: edition / recipe / model."""
     table: dict[str, Score] = {}
     for by in [(), ("user",), ("item",), ("user", "item")]:
-        table[f"small-2016/means/{'+'.join(by) or 'global'}"] = partial(means, by=by)
+        table[f"small-2016/means/{'+'.join(by) or 'global'}"] = partial(predictor, MeanBaseline, by=by)
     products: dict[str, Model] = {"dot": dot, "dot+sigmoid": dot_sigmoid}
     for name, model in products.items():
         published = partial(fit, model=model, recipe=BATCH64, decay_biases=True)
@@ -157,14 +147,15 @@ def runs() -> dict[str, Score]:
         table[f"{edition}/course/bias decay-biases"] = partial(fit, model=bias, recipe=RECIPE, decay_biases=True)
     table["small-2016/course/net"] = partial(fit, model=net, recipe=RECIPE)
     for edition in ("small-2018", "small-2016"):
-        table[f"{edition}/als"] = partial(als, **unseeded(ALS()))
-        table[f"{edition}/bayes"] = partial(bayes, features=(), **unseeded(BayesianMF()))
+        table[f"{edition}/als"] = partial(predictor, ALS, **unseeded(ALS()))
+        table[f"{edition}/bayes"] = partial(predictor, BayesianMF, features=(), **unseeded(BayesianMF()))
     for name, features in {
         "who": (who_rated,),
         "films": (film_features,),
         "films-popularity": (film_features, popularity),
     }.items():
-        table[f"small-2016/bayes-{name}"] = partial(bayes, features=features, **unseeded(BayesianMF(n_factors=16)))
+        settings = unseeded(BayesianMF(n_factors=16))
+        table[f"small-2016/bayes-{name}"] = partial(predictor, BayesianMF, features=features, **settings)
     table["small-2016/published/net"] = PUBLISHED_NET
     return table
 
@@ -191,7 +182,7 @@ def main(wanted: list[str]) -> None:
     chosen = {name: score for name, score in runs().items() if not wanted or any(w in name for w in wanted)}
     for name, score in (progress := tqdm(chosen.items())):
         progress.set_description(name)
-        draws = [(split, 0) for split in range(10)] if score.func in (means, als, bayes) else SPLITS_AND_SEEDS
+        draws = [(split, 0) for split in range(10)] if score.func is predictor else SPLITS_AND_SEEDS
         results = [score(name.split("/")[0], split, seed) for split, seed in draws]
         mse, seconds = zip(*results, strict=True)
         bands[name] = {

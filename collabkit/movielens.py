@@ -1,4 +1,4 @@
-"""MovieLens: eight editions of one data set, from an embedded copy, a local folder, the cache or GroupLens.
+"""MovieLens: the editions of one data set, from an embedded copy, a local folder, the cache or GroupLens.
 
 MovieLens is free for research and teaching, not for commercial use, and asks to be acknowledged; its terms pass to
 what is made from it (https://grouplens.org/datasets/movielens/). Source: Harper & Konstan (2015).

@@ -25,4 +25,6 @@ def test_a_readme_without_the_table_is_left_alone():
 
 def test_the_readme_is_as_it_would_be_written():
     readme = (ROOT / "README.md").read_text("utf8")
-    assert contents.written(readme, (ROOT / "book/index.md").read_text("utf8"), current()) == readme
+    assert contents.written(readme, (ROOT / "book/index.md").read_text("utf8"), current()) == readme, (
+        "run `make notebooks`"
+    )

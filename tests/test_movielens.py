@@ -1,11 +1,13 @@
 """MovieLens: the embedded edition whole, the others from folder, cache and host, and every way a copy can be bad."""
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -96,6 +98,13 @@ def test_a_truncated_copy_of_the_2018_edition_is_refused_and_left_alone(small_20
     with pytest.raises(ValueError, match="truncated or changed"):
         load_movielens("small-2018", path=folder)
     assert (folder / "ratings.csv").exists()
+
+
+@pytest.mark.parametrize("name", EDITIONS)
+def test_an_edition_is_where_a_reader_looks_for_it(name):
+    page = (Path(__file__).parents[1] / "book/data.md").read_text("utf8")
+    assert re.search(rf"^\|.*`{name}`.*\|$", page, re.M), f"write a row of {name} into the table of book/data.md"
+    assert f"``{name}``" in load_movielens.__doc__, f"name {name} in the docstring of load_movielens"
 
 
 def test_unknown_editions_list_the_known_ones():
@@ -233,19 +242,20 @@ class TestDownload:
         """GroupLens' own .md5 files."""
         assert EDITIONS["25m"].md5 == "6b51fb2759a8657d3bfcbfc42b592ada"
         assert EDITIONS["100k"].md5 == "0e33842e24a9c977be4e0107933c0723"
-        assert all(edition.md5 or edition.files_md5 or edition.zip is None for edition in EDITIONS.values())
+        for name, edition in EDITIONS.items():
+            known = edition.md5 or edition.files_md5 or edition.zip is None
+            assert known, f"{name} is fetched, so it needs a hash: md5 of the zip, or files_md5 of what is in it"
         assert movielens.URL.startswith("https://")
 
     def test_the_published_counts(self):
         """Numbers of stars add up to all ratings, and to the mean that the literature knows."""
-        means = {}
+        means = {"100k": 3.52986, "1m": 3.5816, "10m": 3.5124, "20m": 3.5255, "25m": 3.5339}
         for name, edition in EDITIONS.items():
             if edition.stars:
-                assert sum(edition.stars) == edition.ratings, name
-                means[name] = np.average(np.linspace(*edition.scale, len(edition.stars)), weights=edition.stars)
-        assert means == pytest.approx(
-            {"100k": 3.52986, "1m": 3.5816, "10m": 3.5124, "20m": 3.5255, "25m": 3.5339}, abs=1e-4
-        )
+                assert sum(edition.stars) == edition.ratings, f"{name}: stars add up to another number than its ratings"
+                assert name in means, f"write the mean of {name}, as published, into this test"
+                mean = np.average(np.linspace(*edition.scale, len(edition.stars)), weights=edition.stars)
+                assert mean == pytest.approx(means[name], abs=1e-4), name
 
 
 class TestCache:

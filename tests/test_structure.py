@@ -29,6 +29,7 @@ recommend.draws recommend.newcomer recommend.recommender recommend.rate_page
 results results.bands
 exercises
 """
+TESTED_WITH = {"recommend.average_rows", "recommend.served", "training.losses"}  # through what calls them
 PLACES = {name: place for place, name in enumerate(ORDER.split())}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
@@ -40,7 +41,9 @@ def dotted(path: Path) -> str:
 
 def place(name: str) -> int:
     """Of a module, or of its folder: the exercises are alike."""
-    return PLACES[name if name in PLACES else name.partition(".")[0]]
+    name = name if name in PLACES else name.partition(".")[0]
+    assert name in PLACES, f"{name} has no place yet: write it into ORDER above, after all that it imports"
+    return PLACES[name]
 
 
 def imported(path: Path) -> list[str]:
@@ -66,6 +69,17 @@ def test_imports_go_one_way(path):
             assert name.startswith("exercises"), f"{name} imports {other}"
         else:
             assert place(other) < place(name), f"{name} imports {other}, which comes after it"
+
+
+@pytest.mark.parametrize("name", [dotted(path) for path in MODULES])
+def test_a_module_has_a_file_of_tests(name):
+    if name in TESTED_WITH or (ROOT / "collabkit" / name.replace(".", "/")).is_dir():
+        return
+    folder, _, last = name.rpartition(".")
+    file = f"tests/test_exercises_{last}.py" if folder == "exercises" else f"tests/{folder}/test_{last}.py"
+    assert (ROOT / file).is_file(), (
+        f"write {file.replace('//', '/')}: what {name} promises, and a mistake that it refuses"
+    )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)

@@ -141,12 +141,14 @@ def test_what_is_wrong_is_told(said, line):
 
 
 def test_every_public_name_is_used_rightly_once():
-    assert [name for name in collabkit.__all__ if not re.search(rf"\b{name}\b", RIGHT)] == []
+    unused = [name for name in collabkit.__all__ if not re.search(rf"\b{name}\b", RIGHT)]
+    assert not unused, f"write a right use of {', '.join(unused)} into RIGHT"
 
 
 def test_type_checkers_read_the_table_that_is_loaded():
     stub = (ROOT / "collabkit/__init__.pyi").read_text("utf8")
     listed = re.findall(r"^from collabkit\.(\S+) import (\w+) as (\w+)$", stub, re.M)
     assert [name for _, name, other in listed if name != other] == []
-    assert {name: module for module, name, _ in listed} == collabkit._MODULE
+    stubs = {name: module for module, name, _ in listed}
+    assert stubs == collabkit._MODULE, "collabkit/__init__.py and .pyi list other names, or other modules of them"
     assert len(listed) == len(collabkit._MODULE)

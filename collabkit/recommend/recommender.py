@@ -212,6 +212,9 @@ class Recommender:
 def serve(model: Servable, ratings: Ratings, device: torch.device) -> Served:
     """A copy of a trained module, or of a fitted model, as it is asked here."""
     if isinstance(model, nn.Module | type) or hasattr(model, "as_module") or not hasattr(model, "predict_codes"):
+        if hasattr(model, "users_") and not hasattr(model, "as_module"):  # fitted, and for stars alone
+            name = type(model).__name__
+            raise TypeError(f"{name} has no scores by code, which lists take: it needs predict_codes(users, items).")
         return ServedModule(as_module(model), ratings, device)
     checks.fitted(model)
     if not (hasattr(model, "users_") and hasattr(model, "items_")):

@@ -49,7 +49,8 @@ def test_file_is_as_the_tool_writes_it(path):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_chapter_has_a_quiz_and_translates_to_plain_markdown(path):
-    assert (notebooks.ROOT / f"collabkit/exercises/quizzes/{path.name[:2]}.json").exists()
+    quiz = f"collabkit/exercises/quizzes/{path.name[:2]}.json"
+    assert (notebooks.ROOT / quiz).exists(), f"write {quiz}: the questions"
     notebooks.plain(notebooks.read(path), path.parent)
 
 

@@ -57,7 +57,8 @@ GLOSSARY = glossary()
 @pytest.mark.parametrize("path", [*CHAPTERS, APPENDIX / "glossary.md"], ids=lambda path: path.stem)
 def test_linked_terms_are_in_the_glossary(path):
     text = prose(path) if path.suffix == ".ipynb" else path.read_text("utf8")
-    assert links(text) <= GLOSSARY.keys()
+    missing = links(text) - GLOSSARY.keys()
+    assert not missing, f"write an entry of {', '.join(sorted(missing))} into book/appendix/glossary.md"
 
 
 @pytest.mark.parametrize("term", GLOSSARY)
@@ -100,7 +101,8 @@ def documented() -> list[str]:
 def test_every_public_name_is_in_the_api_reference_once():
     names = documented()
     assert len(names) == len(set(names))
-    assert {f"collabkit.{name}" for name in collabkit.__all__} <= set(names)
+    missing = [name for name in collabkit.__all__ if f"collabkit.{name}" not in names]
+    assert not missing, f"write an entry of {', '.join(missing)} into book/appendix/api.md"
 
 
 @pytest.mark.parametrize("name", documented())
@@ -257,8 +259,11 @@ def test_every_page_of_the_appendix_is_in_the_table_of_contents():
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_front_pages_list_every_chapter(path):
-    number = int(path.name[:2])
-    assert f"| {{doc}}`{number} · " in (BOOK / "index.md").read_text("utf8")
-    assert f"<chapters/{path.stem}>`" in (BOOK / "index.md").read_text("utf8")
+    number, index = int(path.name[:2]), (BOOK / "index.md").read_text("utf8")
+    row = rf"^\| {{doc}}`{number} · [^`]+ <chapters/{path.stem}>` \|"
+    assert re.search(row, index, re.M), (
+        f"book/index.md: write a row | {{doc}}`{number} · … <chapters/{path.stem}>` | … |"
+    )
     readme = (notebooks.ROOT / "README.md").read_text("utf8")
-    assert re.search(rf"^\| {number} · .*/blob/colab/book/chapters/{path.name}\) \|$", readme, re.M)
+    link = rf"^\| {number} · .*/blob/colab/book/chapters/{path.name}\) \|$"
+    assert re.search(link, readme, re.M), "README.md: `make notebooks` writes its table from that of book/index.md"

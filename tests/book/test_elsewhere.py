@@ -57,7 +57,7 @@ def short(monkeypatch):
     monkeypatch.setattr(RatingsLoader, "__iter__", lambda self: islice(whole(self), BATCHES if self.shuffle else None))
     monkeypatch.setattr(Band, "check", lambda self, value: None)
     monkeypatch.setattr(StopOnNaN, "after_train", lambda self: None)
-    monkeypatch.setattr(BayesianMF, "_warn_unless_settled", lambda self: warnings.warn("not settled", stacklevel=1))
+    monkeypatch.setattr(BayesianMF, "_warn_unless_settled", lambda *_: warnings.warn("not settled", stacklevel=1))
     for solver in (ALS, ImplicitALS, BayesianMF):
         monkeypatch.setattr(solver, "fit", on_few_ratings(solver.fit))
 

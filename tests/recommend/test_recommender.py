@@ -416,6 +416,12 @@ def test_what_cannot_be_served_is_refused_with_what_can(split):
     with pytest.raises(TypeError, match="^Nameless does not say of whom its codes are: .*users_ and items_"):
         Recommender(Nameless(), split.train)
 
+    class StarsAlone(MeanBaseline):
+        as_module = property()
+
+    with pytest.raises(TypeError, match=r"^StarsAlone has no scores by code, .*needs predict_codes\(users, items\)"):
+        Recommender(StarsAlone().fit(split.train), split.train)
+
 
 def test_a_predictor_by_code_has_lists_and_says_what_it_has_not(split, tmp_path):
     found = Recommender(ByCode().fit(split.train), split.train)
