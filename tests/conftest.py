@@ -7,6 +7,8 @@ import ipaddress
 import os
 import shutil
 import socket
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,21 @@ def small_2018() -> Path:
     if not (folder / "ratings.csv").is_file():
         pytest.skip(f"$COLLABKIT_DATA is {data}, which holds no ml-latest-small/ratings.csv")
     return folder
+
+
+@cache
+def embedded_edition():
+    from collabkit.data.embedded import embedded
+
+    return embedded()
+
+
+@pytest.fixture(scope="module")
+def read_once():
+    """For tests that load the embedded edition many times, and are not about that: the first reading, copied."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("collabkit.movielens.embedded", lambda: deepcopy(embedded_edition()))
+        yield
 
 
 @pytest.fixture(scope="session")

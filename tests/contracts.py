@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from collabkit import random_split, rmse
+from collabkit import Recommender, random_split, rmse
 from tests.tables import random_ratings, tiny_ratings
 
 
@@ -245,7 +245,11 @@ class PredictorContract:
 
     @pytest.fixture
     def fitted(self, train):
-        return self.make().fit(train)
+        """One for all tests of a class: none of them changes it."""
+        mine = type(self)
+        if "one" not in vars(mine):
+            mine.one = self.make().fit(train)
+        return mine.one
 
     def test_fit_returns_self(self, train):
         model = self.make()
@@ -290,3 +294,69 @@ class PredictorContract:
     def test_a_user_with_one_rating(self):
         model = self.make().fit(random_ratings(n_users=30, n_items=20, n=31))
         assert np.isfinite(model.predict(np.arange(1, 31), np.full(30, 10))).all()
+
+
+class RankerContract:
+    """For whatever makes lists, through a :class:`Recommender`: a module, or what has ``as_module()``."""
+
+    def make(self, train):
+        """The model, trained."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def train(self):
+        return random_ratings()
+
+    @pytest.fixture
+    def ranker(self, train):
+        """One for all tests of a class: none of them changes it."""
+        mine = type(self)
+        if "one" not in vars(mine):
+            mine.one = Recommender(self.make(train), train)
+        return mine.one
+
+    @staticmethod
+    def seen(train, user) -> set:
+        return set(train.frame.loc[train.frame["user"] == user, "item"])
+
+    @pytest.mark.parametrize("exclude_seen", [True, False])
+    @pytest.mark.parametrize("k", [1, 7])
+    def test_k_known_items_each_once_the_best_first(self, ranker, train, k, exclude_seen):
+        catalogue = set(train.items.ids)
+        for user, lists in ranker.recommend(train.users.ids, k, exclude_seen).groupby("user"):
+            items, stars = lists["item"].tolist(), lists["stars"].to_numpy()
+            assert lists.index.tolist() == list(range(1, k + 1))
+            assert len(set(items)) == k and set(items) <= catalogue
+            assert np.array_equal(stars, ranker.predict(user, items))
+            ranks = list(zip(-stars, items, strict=True))
+            others = sorted(catalogue - set(items) - (self.seen(train, user) if exclude_seen else set()))
+            assert ranks == sorted(ranks)  # ties in the order of their ids
+            assert ranks[-1] < min(zip(-ranker.predict(user, others), others, strict=True))
+
+    def test_what_was_seen_is_left_out_unless_it_is_asked_for(self, ranker, train):
+        new, everything = (ranker.recommend(train.users.ids, 5, exclude) for exclude in (True, False))
+        assert not any(item in self.seen(train, user) for user, item in zip(new["user"], new["item"], strict=True))
+        assert any(item in self.seen(train, u) for u, item in zip(everything["user"], everything["item"], strict=True))
+        assert ranker.recommend(3, candidates=sorted(self.seen(train, 3))).empty
+
+    def test_beyond_the_catalogue_there_is_what_there_is(self, ranker, train):
+        for user in (1, 20, 40):
+            seen, catalogue = self.seen(train, user), set(train.items.ids)
+            assert set(ranker.recommend(user, k=1000)["item"]) == catalogue - seen
+            assert sorted(ranker.recommend(user, k=1000, exclude_seen=False)["item"]) == sorted(catalogue)
+
+    def test_unknown_users_are_refused_by_name(self, ranker):
+        with pytest.raises(KeyError, match="unknown user 999 .1 of 1 asked for"):
+            ranker.recommend(999)
+        with pytest.raises(KeyError, match="unknown user -7 .2 of 3 asked for"):
+            ranker.recommend([3, -7, 999])
+
+    def test_lists_repeat_bit_for_bit_and_leave_global_random_states_alone(self, ranker, train):
+        everybody = train.users.ids
+        state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+        again = Recommender(self.make(train), train)
+        lists = again.recommend(everybody)
+        assert lists.equals(ranker.recommend(everybody)) and lists.equals(again.recommend(everybody))
+        assert again.recommend(3).equals(lists[lists["user"] == 3].drop(columns="user"))
+        assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+        assert torch.equal(torch.get_rng_state(), torch_state)

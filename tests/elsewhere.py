@@ -21,7 +21,6 @@ from typing import ClassVar
 import fastai.torch_core
 import pytest
 import torch
-from torch.utils._pytree import tree_leaves, tree_map
 
 import collabkit.learner
 import collabkit.loaders
@@ -132,6 +131,35 @@ def is_far(device) -> bool:
     return device is not None and torch.device(device).type == NAME
 
 
+# Arguments are tuples, lists and dicts of tensors and numbers. With PyTorch's own functions of trees, which know many
+# more kinds, an operation here spent most of its time in them.
+
+
+def leaves_of(*trees) -> list:
+    found = []
+    for one in trees:
+        if isinstance(one, tuple | list):
+            found += leaves_of(*one)
+        elif isinstance(one, dict):
+            found += leaves_of(*one.values())
+        else:
+            found.append(one)
+    return found
+
+
+def mapped(change, tree):
+    """The same tree, of changed leaves."""
+    if isinstance(tree, tuple | list):
+        return type(tree)([mapped(change, one) for one in tree])
+    if isinstance(tree, dict):
+        return type(tree)((key, mapped(change, one)) for key, one in tree.items())
+    return change(tree)
+
+
+def near_of(one):
+    return one.near if isinstance(one, Far) else one
+
+
 crashes: list[str] = []  # of backward passes, in a thread of PyTorch's own, which an exception would abort
 
 
@@ -148,9 +176,9 @@ def _run(func, *args, **kwargs):
     """One operation: refused unless all of it is on one device, then computed here."""
     if crashes:
         refuse(crashes[0])
-    leaves = tree_leaves((args, kwargs))
+    leaves = leaves_of(args, kwargs)
     far = [one for one in leaves if isinstance(one, Far)]
-    operands = tree_leaves((args[:1], args[2:])) if func in PICKS else leaves  # indices may come from the CPU
+    operands = leaves_of(args[:1], args[2:]) if func in PICKS else leaves  # indices may come from the CPU
     near = [one for one in operands if isinstance(one, torch.Tensor) and not isinstance(one, Far) and one.dim()]
     told = kwargs.get("device")
     result_is_far = bool(far) if told is None else is_far(told)
@@ -161,7 +189,7 @@ def _run(func, *args, **kwargs):
     Traffic.note(func, waits=func in WAITS or (func in MOVES and bool(far) and not result_is_far))
     if told is not None and result_is_far:
         kwargs["device"] = torch.device("cpu")
-    args, kwargs = tree_map(lambda one: one.near if isinstance(one, Far) else one, (args, kwargs))
+    args, kwargs = mapped(near_of, (args, kwargs))
     out = _rounded(func, args, kwargs) if result_is_far and func in ROUNDS else func(*args, **kwargs)
     if not result_is_far:
         return out
@@ -172,15 +200,15 @@ def _run(func, *args, **kwargs):
             return one
         return known[id(one)] if id(one) in known else Far(one)
 
-    return tree_map(wrapped, out)
+    return mapped(wrapped, out)
 
 
 def _rounded(func, args, kwargs):
     """float32 by way of float64: the last bit often differs, as it does between processors and GPUs."""
-    single = [one for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor)]
+    single = [one for one in leaves_of(args, kwargs) if isinstance(one, torch.Tensor)]
     if any(one.dtype != torch.float32 for one in single) or "dtype" in kwargs:
         return func(*args, **kwargs)
-    args = tree_map(lambda one: one.double() if isinstance(one, torch.Tensor) else one, args)
+    args = mapped(lambda one: one.double() if isinstance(one, torch.Tensor) else one, args)
     return func(*args, **kwargs).float()
 
 
@@ -251,7 +279,7 @@ def everything_elsewhere() -> Iterator[torch.device]:
     def loaded(file, map_location=None, **kwargs):
         there = is_far(map_location) if isinstance(map_location, str | torch.device | None) else False
         found = load(file, map_location="cpu" if there else map_location, **kwargs)
-        return tree_map(lambda one: one.to(device) if there and isinstance(one, torch.Tensor) else one, found)
+        return mapped(lambda one: one.to(device) if there and isinstance(one, torch.Tensor) else one, found)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.__future__, "get_swap_module_params_on_conversion", lambda: True)  # moved, not replaced

@@ -1,5 +1,8 @@
 """Small tables of ratings for the tests."""
 
+from copy import deepcopy
+from functools import cache
+
 import numpy as np
 import pandas as pd
 
@@ -19,11 +22,24 @@ def tiny_frame() -> pd.DataFrame:
 
 
 def tiny_ratings() -> Ratings:
-    return Ratings.from_frame(tiny_frame(), scale=(0.5, 5))
+    return deepcopy(_tiny())
 
 
 def random_ratings(n_users=40, n_items=60, n=900, seed=0) -> Ratings:
     """Ratings with structure to learn: a user and an item effect, and noise, in half stars."""
+    return deepcopy(_random(n_users, n_items, n, seed))
+
+
+# Made once, since they are asked for some thousand times, and copied, since a test may change its own.
+
+
+@cache
+def _tiny() -> Ratings:
+    return Ratings.from_frame(tiny_frame(), scale=(0.5, 5))
+
+
+@cache
+def _random(n_users: int, n_items: int, n: int, seed: int) -> Ratings:
     rng = np.random.default_rng(seed)
     cells = rng.choice(n_users * n_items, size=n, replace=False)
     user, item = cells // n_items, cells % n_items

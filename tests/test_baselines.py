@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from collabkit import MeanBaseline, PopularityBaseline, random_split, rmse
-from tests.contracts import EstimatorContract, PredictorContract
+from tests.contracts import EstimatorContract, PredictorContract, RankerContract
 from tests.tables import random_ratings, tiny_ratings
 
 
@@ -25,6 +25,11 @@ class TestPopularityBaseline(EstimatorContract):
 
     def make(self):
         return PopularityBaseline()
+
+
+class TestListsOfPopularity(RankerContract):
+    def make(self, train):
+        return PopularityBaseline().fit(train)
 
 
 def test_means_by_hand():

@@ -121,11 +121,11 @@ class TestLearner:
         counts = []
         for epochs in (1, 3):
             with Traffic() as traffic:
-                trained(split, epochs=epochs, bs=8)
+                trained(split, epochs=epochs, bs=16)
             counts.append(traffic)
-        steps = 2 * len(collab_dataloaders(split, bs=8).train)
+        steps = 2 * len(collab_dataloaders(split, bs=16).train)
         waited = sum(counts[1].waited.values()) - sum(counts[0].waited.values())
-        assert steps == 180
+        assert steps == 90
         assert waited < 20, counts[1].waited  # some an epoch: the losses, the check for NaN, the validation
         launched = sum(counts[1].launched.values()) - sum(counts[0].launched.values())
         assert launched < 50 * steps, counts[1].launched.most_common(12)

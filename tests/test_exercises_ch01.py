@@ -6,6 +6,8 @@ import pytest
 from collabkit import load_movielens
 from collabkit.exercises import ch01
 
+pytestmark = pytest.mark.usefixtures("read_once")
+
 
 @pytest.fixture(scope="module")
 def ratings():

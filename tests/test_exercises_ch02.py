@@ -6,6 +6,8 @@ import torch
 
 from collabkit.exercises import ch02
 
+pytestmark = pytest.mark.usefixtures("read_once")
+
 
 def test_not_tried(said):
     for check, *answers in [

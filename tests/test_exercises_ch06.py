@@ -6,6 +6,8 @@ import torch
 
 from collabkit.exercises import ch06
 
+pytestmark = pytest.mark.usefixtures("read_once")
+
 
 @pytest.mark.parametrize("check", [ch06.check_1, ch06.check_2, ch06.check_3])
 def test_not_tried(check, said):

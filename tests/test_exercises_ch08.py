@@ -9,6 +9,8 @@ from collabkit import DotProduct, DotProductBias, EmbeddingNet, sigmoid_range
 from collabkit.exercises import ch08
 from collabkit.models import embedding
 
+pytestmark = pytest.mark.usefixtures("read_once")
+
 
 @pytest.mark.parametrize("check", [ch08.check_1, ch08.check_2, ch08.check_3])
 def test_not_tried(check, said):

@@ -6,6 +6,8 @@ import torch
 
 from collabkit.exercises import ch09
 
+pytestmark = pytest.mark.usefixtures("read_once")
+
 
 def test_not_tried(said):
     stub = lambda *args: None  # noqa: E731

@@ -6,6 +6,8 @@ import pytest
 from collabkit import MeanBaseline, Ratings, evaluate, load_movielens, random_split
 from collabkit.exercises import ch11
 
+pytestmark = pytest.mark.usefixtures("read_once")
+
 
 @pytest.fixture(scope="module")
 def ratings():

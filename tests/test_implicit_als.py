@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collabkit import ImplicitALS, Ratings
-from tests.contracts import EstimatorContract
+from tests.contracts import EstimatorContract, RankerContract
 from tests.tables import random_ratings, tiny_ratings
 
 SETTINGS = {"n_factors": 3, "penalty": 0.7, "alpha": 4.0}
@@ -28,6 +28,11 @@ class TestImplicitALS(EstimatorContract):
 
     def make(self, **settings):
         return ImplicitALS(**SETTINGS | {"n_sweeps": 3} | settings)
+
+
+class TestListsOfImplicitALS(RankerContract):
+    def make(self, train):
+        return ImplicitALS(**SETTINGS, n_sweeps=3).fit(train)
 
 
 def dense(ratings: Ratings) -> tuple[np.ndarray, np.ndarray]:

@@ -53,8 +53,8 @@ def test_no_name_covers_another_name_a_point_or_a_line(seed):
 def test_a_name_without_room_is_left_out_and_told():
     fig, ax = plt.subplots(figsize=(3, 3))
     with pytest.warns(UserWarning, match="no room on the map for"):
-        labelled_map(np.zeros(60), np.zeros(60), ["A rather long name for a film"] * 60, ax=ax)
-    assert len(ax.texts) < 60
+        labelled_map(np.zeros(30), np.zeros(30), ["A rather long name for a film"] * 30, ax=ax)
+    assert 0 < len(ax.texts) < 30
     plt.close(fig)
 
 

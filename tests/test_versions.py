@@ -18,7 +18,8 @@ def place(tmp_path):
     return tmp_path
 
 
-def test_pytest_is_counted_and_what_failed_is_shown(place, capsys):
+def test_pytest_is_counted_and_what_failed_is_shown(place, capsys, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # plugins take most of a second to load
     suite = place / "test_some.py"
     suite.write_text(
         "import pytest\n\ndef test_good(): pass\n\ndef test_bad(): assert 'cause' == 'cure'\n\n"

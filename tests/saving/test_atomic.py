@@ -173,7 +173,7 @@ def test_saves_of_several_processes_do_not_mix(old):
 
 
 def test_a_file_that_another_process_is_writing_is_not_taken_for_a_leftover(old):
-    with saver(old, "x", 60) as process:
+    with saver(old, "x", 25) as process:
         while process.poll() is None:
             write_together({old / "b": b"new"})
         assert process.returncode == 0

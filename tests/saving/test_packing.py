@@ -1,11 +1,15 @@
 """Ratings as named tensors and plain JSON: there and back, and what is refused. Files: test_storage."""
 
 import json
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from collabkit import Ratings
 from collabkit.saving.packing import fingerprint, pack_ratings, plain_number, same_json, unpack_ratings
 from tests.tables import random_ratings, tiny_ratings
 
@@ -18,6 +22,53 @@ def test_ratings_survive_json(ratings):
     assert again.films.equals(ratings.films)
     assert again.scale == ratings.scale
     assert fingerprint(again) == fingerprint(ratings)
+
+
+def ids():
+    """Whole numbers of any kind, or text."""
+    numbers = [st.integers(np.iinfo(kind).min, np.iinfo(kind).max) for kind in ("int8", "int64", "uint64")]
+    return st.sampled_from([*numbers, st.text(max_size=5)]).flatmap(
+        lambda one: st.lists(one, min_size=1, max_size=6, unique=True)
+    )
+
+
+@st.composite
+def tables(draw):
+    """Ratings of any ids, and of films that lack a title, a year or genres, in each of pandas' ways, or all of them."""
+    users, items = draw(ids()), draw(ids())
+    pairs = draw(st.lists(st.sampled_from(list(product(users, items))), min_size=1, max_size=9, unique=True))
+    columns = {"user": [user for user, _ in pairs], "item": [item for _, item in pairs]}
+    rows = st.lists(st.integers(1, 10), min_size=len(pairs), max_size=len(pairs))
+    columns["rating"] = np.array(draw(rows)) / 2
+    if draw(st.booleans()):
+        columns["timestamp"] = draw(rows)
+    missing = st.sampled_from([None, np.nan, pd.NA])
+    texts, years = missing | st.text(max_size=8), missing | st.integers(0, 9999)
+    described = draw(st.lists(st.sampled_from(items), unique=True))
+    films = {
+        name: pd.Series([draw(kind) for _ in described], dtype=object)
+        for name, kind in {"title": texts, "year": years, "genres": texts}.items()
+    }
+    films = None if draw(st.booleans()) else pd.DataFrame({"item": described, **films})
+    ratings = Ratings.from_frame(pd.DataFrame(columns), items=films, scale=draw(st.sampled_from([None, (0.5, 5)])))
+    return ratings.take(sorted(draw(st.sets(st.integers(0, len(pairs) - 1)))))
+
+
+@settings(max_examples=50)
+@given(tables())
+def test_any_ratings_are_the_same_when_they_are_unpacked(ratings):
+    packed, tensors = pack_ratings(ratings)
+    again = unpack_ratings(json.loads(json.dumps(packed)), tensors)
+    for name in ("user", "item", "rating", "timestamp"):
+        old, new = getattr(ratings, name), getattr(again, name)
+        assert (old is new is None) or (old.dtype == new.dtype and np.array_equal(old, new))
+    for old, new in ((ratings.users, again.users), (ratings.items, again.items)):
+        assert (old.what, old.ids.dtype, old.ids.tolist()) == (new.what, new.ids.dtype, new.ids.tolist())
+        assert [type(id) for id in old.ids] == [type(id) for id in new.ids]
+    assert (again.scale, again.films.dtypes.tolist()) == (ratings.scale, ratings.films.dtypes.tolist())
+    for column in ratings.films:
+        assert list(map(repr, again.films[column])) == list(map(repr, ratings.films[column]))  # None, nan and NA differ
+    assert same_json(pack_ratings(again)[0], packed)
 
 
 @pytest.mark.parametrize(
