@@ -439,6 +439,8 @@ def test_what_cannot_be_served_is_refused_with_what_can(split):
     with pytest.raises(TypeError, match="^Nameless does not say of whom its codes are: .*users_ and items_"):
         Recommender(Nameless(), split.train)
 
+
+def test_a_predictor_of_stars_alone_is_told_what_lists_take(split):
     class StarsAlone(MeanBaseline):
         as_module = property()
 
