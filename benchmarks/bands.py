@@ -28,6 +28,7 @@ from benchmarks.results import in_order, kept, write
 from benchmarks.settings import arguments, plain
 from collabkit import (
     ALS,
+    QUICK,
     RECIPE,
     BayesianMF,
     MeanBaseline,
@@ -145,7 +146,11 @@ def runs() -> dict[str, Score]:
         table[f"{edition}/course/bias"] = partial(fit, model=bias, recipe=RECIPE)
         table[f"{edition}/course/bias-params"] = partial(fit, model=bias_params, recipe=RECIPE)
         table[f"{edition}/course/bias decay-biases"] = partial(fit, model=bias, recipe=RECIPE, decay_biases=True)
-    table["small-2016/course/net"] = partial(fit, model=net, recipe=RECIPE)
+    biases_alone = NO_DECAY._replace(n_factors=0)
+    table["small-2016/course-no-decay/biases-alone"] = partial(fit, model=bias, recipe=biases_alone)
+    for recipe, settings in {"course": RECIPE, "quick": QUICK}.items():
+        table[f"small-2016/{recipe}/net"] = partial(fit, model=net, recipe=settings)
+    table["small-2016/quick/bias"] = partial(fit, model=bias, recipe=QUICK)
     for edition in ("small-2018", "small-2016"):
         table[f"{edition}/als"] = partial(predictor, ALS, **unseeded(ALS()))
         table[f"{edition}/bayes"] = partial(predictor, BayesianMF, features=(), **unseeded(BayesianMF()))

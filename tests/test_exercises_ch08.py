@@ -265,7 +265,7 @@ def test_products_hints_by_score(score, hint, capsys, monkeypatch):
 
 
 def test_products_for_real(capsys):
-    """Trained by the course recipe; the bands hold the runs that it is compared with."""
+    """Trained by the quick recipe; the bands hold the runs that it is compared with."""
     torch.manual_seed(8)
     expected = torch.rand(1)
     torch.manual_seed(8)

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from benchmarks import bands, bayes, leaderboard, ranking, reproduce, small_tables, speed
+from benchmarks import bands, bayes, choices, leaderboard, ranking, reproduce, small_tables, speed
 from benchmarks.settings import arguments, combinations, plain
 from collabkit import ALS, RECIPE, BayesianMF, DotProduct, MeanBaseline, film_features
 from collabkit.recipe import Recipe
@@ -65,6 +65,15 @@ def check_bayes(stored):
             assert fold["chose"] in found["tried"]
     assert bayes.MODELS["ids"][0].items() <= stored["defaults"].items()  # the settings in use are the defaults
     assert [(chain["burn_in"], chain["n_samples"]) for chain in stored["reach"]["chains"]] == bayes.CHAINS
+
+
+def check_choices(stored):
+    assert [name for name in stored if name not in ("measured", "versions")] == list(choices.TABLES)
+    for table, (_, rows) in choices.TABLES.items():
+        assert list(stored[table]) == list(rows)
+        for name, row in stored[table].items():
+            assert row["settings"] == plain(rows[name]), f"{table}, {name}"
+            assert {len(runs) for score, runs in row.items() if score != "settings"} == {len(choices.SEEDS)}
 
 
 def check_leaderboard(stored):
