@@ -148,8 +148,8 @@ def runs() -> dict[str, Score]:
         table[f"{edition}/course/bias decay-biases"] = partial(fit, model=bias, recipe=RECIPE, decay_biases=True)
     biases_alone = NO_DECAY._replace(n_factors=0)
     table["small-2016/course-no-decay/biases-alone"] = partial(fit, model=bias, recipe=biases_alone)
-    for recipe, settings in {"course": RECIPE, "quick": QUICK}.items():
-        table[f"small-2016/{recipe}/net"] = partial(fit, model=net, recipe=settings)
+    for name, recipe in {"course": RECIPE, "quick": QUICK}.items():
+        table[f"small-2016/{name}/net"] = partial(fit, model=net, recipe=recipe)
     table["small-2016/quick/bias"] = partial(fit, model=bias, recipe=QUICK)
     for edition in ("small-2018", "small-2016"):
         table[f"{edition}/als"] = partial(predictor, ALS, **unseeded(ALS()))
