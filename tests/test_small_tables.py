@@ -7,6 +7,7 @@ from benchmarks import small_tables
 from collabkit import MeanBaseline, random_split
 from collabkit.results import load
 
+pytestmark = pytest.mark.usefixtures("read_once")
 STORED = load("small_tables")
 
 
