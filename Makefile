@@ -5,7 +5,7 @@ BIN := .venv/bin
 PAGE := _build/html/index.html
 
 # Only what is in .venv counts, whatever this shell or this user has set up besides.
-unexport PYTHONPATH PYTHONHOME JUPYTER_PATH
+unexport PYTHONPATH PYTHONHOME JUPYTER_PATH PYTHONDONTWRITEBYTECODE
 # On all cores, one file on one core. Notebooks run only if what they depend on has changed (tools/executed.py).
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder
 # What the pages are made of, folders too: a file that is gone changes its folder. (`book` alone is a target.)
