@@ -170,7 +170,7 @@ def factors(seed: int, model: ALS | BayesianMF) -> dict[str, float]:
     split = split_of(seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="the chain has not settled")  # short, as in chapter 12
-        return {"validation RMSE": error_of(model.fit(split.train), split.valid)}
+        return {"validation RMSE": error_of(type(model)(**arguments(model)).fit(split.train), split.valid)}
 
 
 def error_of(model: ALS | BayesianMF, part: Ratings) -> float:
