@@ -1,6 +1,6 @@
-"""What chapters 6, 8, 9, 11 and 12 try beside the settings that they keep: one table of choices for each question.
+"""What chapters 6, 8, 9 and 11 try beside the settings that they keep: one table of choices for each question.
 
-    python -m benchmarks.choices            into collabkit/results/choices.json (about five minutes)
+    python -m benchmarks.choices            into collabkit/results/choices.json (about four minutes)
     python -m benchmarks.choices nets       one of the tables, the others kept
 
 Each row of a table is one choice, fitted to the embedded edition five times: on five random splits or, where the
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from functools import cache
 from typing import Any
 
@@ -25,7 +24,7 @@ from fastai.tabular.model import emb_sz_rule
 from benchmarks.bands import NO_DECAY, RANGE, bias
 from benchmarks.results import in_order, kept, write
 from benchmarks.settings import arguments, plain
-from collabkit import ALS, QUICK, RECIPE, BayesianMF, EmbeddingNet, Ratings, Split, load_movielens, random_split, rmse
+from collabkit import ALS, QUICK, RECIPE, EmbeddingNet, Ratings, Split, load_movielens, random_split, rmse
 from collabkit.recipe import Recipe
 from collabkit.training.fit import fit_recipe
 
@@ -73,15 +72,6 @@ PENALTIES = {
     for lam in (7, 10, 14, 20, 28)
 }
 ENDS = {str(lam): {"model": ALS(8, lam, n_sweeps=30, bias_penalty=None)} for lam in (5, 15, 30)}
-FACTORS = {
-    f"{name}, {k} factors": {"model": model}
-    for k in (2, 8, 16)
-    for name, model in {
-        "ALS, penalty 2": ALS(k, 2.0),
-        "ALS, penalty chosen": ALS(k),
-        "BayesianMF": BayesianMF(k, n_samples=30, burn_in=10, progress=False),
-    }.items()
-}
 
 
 def split_of(seed: int) -> Split:
@@ -166,14 +156,7 @@ def seeds(seed: int, recipe: Recipe) -> dict[str, float]:
     return {"validation RMSE": rmse(stars, guesses(seed, recipe)), "RMSE of the mean so far": rmse(stars, so_far)}
 
 
-def factors(seed: int, model: ALS | BayesianMF) -> dict[str, float]:
-    split = split_of(seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="the chain has not settled")  # short, as in chapter 12
-        return {"validation RMSE": error_of(type(model)(**arguments(model)).fit(split.train), split.valid)}
-
-
-def error_of(model: ALS | BayesianMF, part: Ratings) -> float:
+def error_of(model: ALS, part: Ratings) -> float:
     return rmse(part.rating, model.predict(part.frame["user"], part.frame["item"]))
 
 
@@ -184,7 +167,6 @@ TABLES: dict[str, tuple[Any, dict[str, dict[str, Any]]]] = {
     "penalties": (penalties, PENALTIES),
     "ends": (ends, ENDS),
     "seeds": (seeds, {"the course recipe": {"recipe": RECIPE}}),
-    "factors": (factors, FACTORS),
 }
 
 
