@@ -1,4 +1,4 @@
-"""What chapters 6, 8 and 9 show of choices that they do not fit: it comes out again, and is as their words have it."""
+"""What chapters 6, 8, 9 and 11 show and do not fit: it comes out again, and is as their words have it."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,10 @@ def means(table, score):
     return {name: np.mean(row[score]) for name, row in STORED[table].items()}
 
 
-@pytest.mark.parametrize(("table", "name"), [("batches", "QUICK"), ("starts", "at the mean, 1 epochs"), ("ends", "30")])
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [("batches", "QUICK"), ("starts", "at the mean, 1 epochs"), ("ends", "30"), ("seeds", "the course recipe")],
+)
 def test_what_is_measured_again_comes_out_again(table, name):
     measure, rows = choices.TABLES[table]
     for score, value in measure(0, **rows[name]).items():
@@ -57,3 +60,12 @@ def test_the_weaker_the_penalty_the_further_apart_the_ends():
     assert apart[0] > 5 * apart[1] > 1e-4
     assert apart[2] < 5e-7  # none of the digits that the chapter shows
     assert [set(row["directions"]) for row in STORED["ends"].values()] == [{8}, {8}, {4}]
+
+
+def test_seeds_differ_little_and_their_mean_is_better_than_any():
+    row = STORED["seeds"]["the course recipe"]
+    alone, together = np.array(row["validation RMSE"]), row["RMSE of the mean so far"]
+    assert together[0] == alone[0]
+    assert 0.0003 < alone.std(ddof=1) < 0.002
+    assert together[1] < min(alone[:2])
+    assert together[-1] < min(together[1], alone.mean() - 3 * alone.std(ddof=1))
