@@ -1,6 +1,7 @@
 """The page to rate films in: a reader's list in a real browser is the list that Python folds in."""
 
 import io
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from collabkit import ALS, DotProductBias, EmbeddingNet, MeanBaseline, RatePage, Ratings, Recommender, load_movielens
 from collabkit.recommend.rate_page import BYTES, distinct, in_half_precision, someone_new, star_scale
 from tests.tables import random_ratings
+from tests.themed import THEMES, WIDTHS, in_the_book, styles, violations  # noqa: F401
 
 MARKUP = "<img src=x onerror=window.hacked=1>"
 
@@ -336,3 +338,60 @@ class TestInABrowser:
         first.locator(".found input").first.click()
         assert (first.locator(".yours li").count(), second.locator(".yours li").count()) == (1, 0)
         page.close()
+
+
+HALVES = [n / 2 for n in range(1, 11)]
+
+
+def halves(page) -> list[tuple[float, float]]:
+    """Near the two ends of each of the five stars of the first film, where they are drawn, in pixels."""
+    boxes = [star.bounding_box() for star in page.locator(".found .stars").first.locator(".lit svg").all()]
+    return [(b["x"] + b["width"] * part, b["y"] + b["height"] / 2) for b in boxes for part in (0.1, 0.9)]
+
+
+class TestInTheBook:
+    """Among the styles of the theme, which has classes and rules of its own."""
+
+    @pytest.mark.parametrize("width", WIDTHS)
+    @pytest.mark.parametrize("touch", [False, True], ids=["mouse", "touch"])
+    def test_each_half_of_each_star_gives_its_value(self, in_the_book, short, width, touch):  # noqa: F811
+        page = in_the_book(short._repr_html_(), width=width, touch=touch)
+        group = page.locator(".found .stars").first
+        for at, stars in enumerate(HALVES):
+            group.scroll_into_view_if_needed()
+            point = halves(page)[at]
+            page.touchscreen.tap(*point) if touch else page.mouse.click(*point)
+            assert group.locator("input:checked").get_attribute("value") == f"{stars:g}"
+
+    @pytest.mark.parametrize("width", WIDTHS)
+    def test_what_is_drawn_lies_on_what_is_clicked(self, in_the_book, short, width):  # noqa: F811
+        group = in_the_book(short._repr_html_(), width=width).locator(".found .stars").first
+        drawn, inputs = ([one.bounding_box() for one in group.locator(kind).all()] for kind in (".lit svg", "input"))
+        for star, (left, right) in zip(drawn, zip(inputs[::2], inputs[1::2], strict=True), strict=True):
+            assert abs(star["x"] - left["x"]) < 0.5
+            assert abs(star["x"] + star["width"] - right["x"] - right["width"]) < 0.5
+
+    def test_arrow_keys_give_every_half_star(self, in_the_book, short):  # noqa: F811
+        page = in_the_book(short._repr_html_())
+        page.locator(".found .stars input").first.focus()
+        page.keyboard.press("Space")
+        given = []
+        for _ in HALVES:
+            given.append(float(page.evaluate("document.activeElement.value")))
+            page.keyboard.press("ArrowRight")
+        assert given == HALVES
+
+    @pytest.mark.parametrize("theme", THEMES)
+    @pytest.mark.parametrize("width", WIDTHS)
+    def test_axe_finds_nothing(self, in_the_book, short, theme, width):  # noqa: F811
+        page = in_the_book(short._repr_html_(), theme, width)
+        assert violations(page) == []
+        page.locator(".found .stars input").nth(6).click()
+        page.locator(".best button").first.click()
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+    def test_no_class_of_ours_is_one_of_the_theme(self, short):
+        theirs = set(re.findall(r"\.([A-Za-z_][\w-]*)", "".join(sheet.read_text("utf8") for sheet in styles())))
+        lists = re.findall(r'class[=:] ?"([^"]+)"', short._repr_html_().partition("application/json")[0])
+        assert {name for names in lists for name in names.split()} & theirs == set()
