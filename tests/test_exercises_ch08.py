@@ -234,7 +234,7 @@ class AlwaysDropping(TwoPaths):
         (NoRange, "it can leave the range"),
         (Unused, "no gradient reaches dot.user_factors"),
         (Flat, "It should be (B, 1)"),
-        (NoReturn, "not tried yet"),
+        (NoReturn, "forward returned None"),
         (AlwaysDropping, "differently each time"),
         (TwoPaths(7, 5, 4, (0, 5.5)), "pass a class"),
         (DotProduct, "hidden layer"),

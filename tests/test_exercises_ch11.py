@@ -96,7 +96,7 @@ def in_place(t, share):
         (lambda t, share: np.flatnonzero(cut_at(t, round(len(t) * (1 - share)))), "one entry for each rating"),
         (lambda t, share: cut_at(t, round(len(t) * (1 - share))).astype(int), "not booleans"),
         (lambda t, share: np.ones(len(t), dtype=bool), "holds out 100 of 100"),
-        (lambda t: t > 0, "raised TypeError"),
+        (lambda t: t > 0, "positional argument"),
     ],
 )
 def test_temporal_split_hints(function, hint, said):

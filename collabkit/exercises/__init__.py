@@ -9,55 +9,44 @@ A check is a function that judges an answer: it returns ``None`` when the answer
 
 What the reader sees: nothing tried yet (the answer is ``None``, or a stub that returns it), a hint, or "Right."
 The check returns true only when right, so ``assert check_1(solution_mean)`` fails when a solution is wrong.
+Whatever the answer is, no traceback comes out: an error in the reader's code is a hint that names its line.
 """
 
 from __future__ import annotations
 
 import copy
+import dis
 import inspect
-import json
 import math
-import random
+import sysconfig
+import traceback
 from collections.abc import Callable, Iterable
 from functools import wraps
-from importlib.resources import files
 from numbers import Real
+from pathlib import Path
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from collabkit.exercises.quiz_page import questions, quiz
+
 Answer: TypeAlias = Any  # what a student has written: it may be anything
 Judge: TypeAlias = Callable[..., str | None]
+__all__ = ["Answer", "Hint", "NotTried", "Verdict", "came_back", "check", "hint_for", "is_number", "mistaken_error"]
+__all__ += ["one_number", "questions", "quiz"]
 
-# Blue and vermilion: told apart with any colour vision, and readable under white text (contrast of 4.5 and more).
-QUIZ_COLOURS = {
-    "--jq-multiple-choice-bg": "#1f3a4d",
-    "--jq-many-choice-bg": "#1f3a4d",
-    "--jq-numeric-bg": "#1f3a4d",
-    "--jq-string-bg": "#1f3a4d",
-    "--jq-mc-button-bg": "#f7f7f5",
-    "--jq-mc-button-border": "#c9ced2",
-    "--jq-correct-color": "#0069a3",
-    "--jq-incorrect-color": "#a63d00",
-    "--jq-text-color": "#ffffff",
-    "--jq-link-color": "#9fd3f5",
-    "--jq-numeric-input-bg": "#f7f7f5",
-}
-# Backgrounds of their own, so that all reads well in a dark theme too; what has the keyboard is outlined.
-QUIZ_STYLE = """<style>
-.Quiz { font-size: 1rem; line-height: 1.4; }
-.Quiz .MCButton:focus-within { outline: 3px solid #e69f00; outline-offset: 1px; }
-.Quiz .MCButton .sr-only { position: absolute; opacity: 0; }
-.Quiz .InpLabel { background: #1f3a4d; border-radius: 8px; color: #fff; font-size: 1rem; padding: 0 .75rem; }
-.Quiz .Input-text { border: 1px solid #767676; color: #1b1b1b; }
-.Quiz .Input-text:focus { outline: 3px solid #e69f00; }
-.Quiz .Feedback:not(:empty) { background: #fff; border-radius: 8px; font-size: 1rem; padding: .5rem .75rem; }
-</style>"""
+PRINTED = "print shows a value, and gives none back"
+EMPTY = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}  # all that a stub's `return None` does
+LIBRARIES = [str(Path(__file__).parents[1]), *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))]
 
 
 class NotTried(Exception):
     """Raise it in a check when the answer is still the empty stub."""
+
+
+class Hint(Exception):
+    """Raise it in a check where it cannot go on: what to say to the student."""
 
 
 class Verdict(int):
@@ -78,15 +67,24 @@ def check(number: str, praise: str = "") -> Callable[[Judge], Callable[..., Verd
     def decorate(judge: Judge) -> Callable[..., Verdict]:
         @wraps(judge)
         def checked(*answers: Answer) -> Verdict:
+            returned: list[Answer] = []
             try:
+                wanted = list(inspect.signature(judge).parameters)
+                if len(answers) != len(wanted):
+                    raise Hint(f"this check takes {' and '.join(wanted)}, and you gave it {len(answers)} of them.")
                 if any(answer is None for answer in answers):
                     raise NotTried
-                hint = judge(*[_asked(_near(answer)) for answer in answers])
+                hint = judge(*[_asked(_near(answer), returned) for answer in answers])
             except NotTried:
-                print(f"Exercise {number}: not tried yet. Write your answer above, then run this cell again.")
+                print(
+                    f"Exercise {number}: not tried yet. Write your answer above, then run this cell again. "
+                    f"(You did? Then your answer is None: {PRINTED}.)"
+                )
                 return Verdict(False)
+            except Hint as told:
+                hint = str(told)
             except Exception as error:
-                hint = f"checking your answer raised {type(error).__name__}: {error}"
+                hint = _raised(error, judge, answers, returned)
             print(f"Exercise {number}: " + (f"not yet. Hint: {hint}" if hint else f"right. {praise}".rstrip()))
             return Verdict(not hint)
 
@@ -100,6 +98,15 @@ def is_number(value: Answer) -> TypeGuard[float]:
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def one_number(answer: Answer) -> float | None:
+    """An answer as one number, which an array of one entry is too; ``None`` when it is anything else."""
+    try:
+        array = np.asarray(answer.detach() if hasattr(answer, "detach") else answer)
+    except (TypeError, ValueError, RuntimeError):  # a ragged list, a tensor without data
+        return None
+    return array.item() if array.size == 1 and array.dtype.kind in "iuf" else None
 
 
 def hint_for(
@@ -123,19 +130,48 @@ def mistaken_error(score: float, train_mse: float, valid_mse: float, tolerance: 
     return hint_for(score, mistakes, tolerance)
 
 
-def _asked(answer: Answer) -> Answer:
-    """A student's function, watched: while it is a stub that returns ``None`` it counts as not tried."""
-    if not inspect.isfunction(answer):
+def came_back(result: Answer, function: Answer) -> Answer:
+    """What a student's function has returned. ``None`` is not tried where it is a stub, and a hint where it is not."""
+    if result is not None:
+        return result
+    code = getattr(function, "__code__", None)
+    if code and {step.opname for step in dis.get_instructions(code)} <= EMPTY:
+        raise NotTried
+    name = getattr(function, "__name__", "it")
+    raise Hint(f"{name} returned None: nothing came back. Let it end in `return …`; {PRINTED}.")
+
+
+def _asked(answer: Answer, returned: list[Answer]) -> Answer:
+    """A student's function, watched: what it returns is kept, and must be something."""
+    if not callable(answer) or isinstance(answer, type) or hasattr(answer, "state_dict"):
         return answer
 
     @wraps(answer)
     def asked(*args: Any, **kwargs: Any) -> Answer:
-        result = answer(*args, **kwargs)
-        if result is None:
-            raise NotTried
-        return _near(result)
+        returned.append(came_back(answer(*args, **kwargs), answer))
+        return _near(returned[-1])
 
     return asked
+
+
+def _raised(error: Exception, judge: Judge, answers: Iterable[Answer], returned: list[Answer]) -> str:
+    """An error as a hint: the student's own line that it came from, else what the check was given and cannot use."""
+    frames = zip(traceback.walk_tb(error.__traceback__), traceback.extract_tb(error.__traceback__), strict=True)
+    for (frame, _), line in reversed(list(frames)):
+        ours = frame.f_code is judge.__code__ or line.filename.startswith((*LIBRARIES, "<frozen", "<__array"))
+        if not ours:
+            return f"your code raised {type(error).__name__}: {error}. It was in line {line.lineno}: {line.line}"
+    source = "what your function returned" if returned else "what you gave it"
+    kinds = ", ".join(map(_described, returned[-1:] or answers))
+    return f"the check cannot use {source} ({kinds}): {error}"
+
+
+def _described(answer: Answer) -> str:
+    """What an answer is, in a few words."""
+    if callable(answer):
+        return getattr(answer, "__name__", type(answer).__name__)
+    shape = getattr(answer, "shape", None)
+    return type(answer).__name__ + ("" if shape is None else f" of shape {tuple(shape)}")
 
 
 def _near(answer: Answer) -> Answer:
@@ -152,24 +188,3 @@ def _near(answer: Answer) -> Answer:
 
 def _is_far(answer: Answer) -> bool:
     return getattr(getattr(answer, "device", None), "type", "cpu") != "cpu"
-
-
-def questions(chapter: int) -> list[dict[str, Any]]:
-    """The quiz of one chapter, as jupyterquiz reads it."""
-    path = files(__package__) / "quizzes" / f"{chapter:02}.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"chapter {chapter} has no quiz: write collabkit/exercises/quizzes/{chapter:02}.json")
-    return json.loads(path.read_text("utf8"))
-
-
-def quiz(chapter: int) -> None:
-    """Show the quick check of one chapter. It needs no network: questions and script travel in the notebook."""
-    asked = questions(chapter)
-    from IPython.display import HTML, display
-    from jupyterquiz import display_quiz
-
-    display(HTML(QUIZ_STYLE))
-    state = random.getstate()
-    random.seed()  # it draws its name in the page, which has to be another each time
-    display_quiz(asked, colors=QUIZ_COLOURS, max_width=760, border_radius=8)
-    random.setstate(state)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from collabkit.baselines import MeanBaseline
-from collabkit.exercises import Answer, check, hint_for
+from collabkit.exercises import Answer, check, hint_for, one_number
 from collabkit.metrics import mae, rmse
 from collabkit.movielens import load_movielens
 from collabkit.ratings import Ratings
@@ -16,7 +16,7 @@ from collabkit.splits import random_split
 @check("1.1", praise="One cell in 61 holds a rating.")
 def check_1(share: Answer) -> str | None:
     """The share of the matrix that is empty."""
-    if np.ndim(share) != 0 or isinstance(share, (str, bool)):
+    if one_number(share) is None or np.ndim(share) != 0:
         return "give one number, between 0 and 1."
     ratings = load_movielens()
     cells = ratings.n_users * ratings.n_items

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import torch
 
-from collabkit.exercises import Answer, check, is_number, mistaken_error
+from collabkit.exercises import Answer, check, is_number, mistaken_error, one_number
 from collabkit.models import DotProduct
 from collabkit.movielens import load_movielens
 from collabkit.recipe import RECIPE
@@ -21,12 +21,11 @@ TOLERANCE = 0.03  # stars: wider than seeds and machines differ, narrower than t
 @check("2.1", praise="The middle factor speaks against the film, the other two outvote it.")
 def check_1(prediction: Answer) -> str | None:
     """The dot product of (1.2, -0.5, 0.8) and (2, 1, 1.5)."""
-    answer = np.asarray(prediction)
-    if answer.size == 3:
+    if np.shape(prediction) in [(3,), (1, 3), (3, 1)]:
         return "those are three numbers. Add the three products up, to one prediction."
-    if answer.size != 1 or answer.dtype.kind not in "iuf":
+    prediction = one_number(prediction)
+    if prediction is None:
         return "give one number, in stars."
-    prediction = answer.item()
     p, q = np.array([1.2, -0.5, 0.8]), np.array([2.0, 1.0, 1.5])
     mistakes = [
         (np.abs(p) @ q, "mind the sign of the middle product: −0.5 times 1 is negative."),

@@ -10,16 +10,16 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from collabkit.exercises import Answer, check
+from collabkit.exercises import Answer, came_back, check, one_number
 from collabkit.models import sigmoid_range
 
 
 @check("3.1", praise="The way back through a sigmoid is called the logit.")
 def check_1(score: Answer) -> str | None:
     """The score that gives 4 stars under (0, 5.5)."""
-    if isinstance(score, (str, bool)):
+    score = one_number(score)
+    if score is None:
         return "give one number."
-    score = float(score)
     if not math.isfinite(score):
         return "that is no finite number. 4 lies well inside the range, so an ordinary score leads there."
     if abs(score - math.log(4 / 1.5)) < 0.005:
@@ -138,9 +138,9 @@ def _hint_for(build: Answer, mean: float) -> str | None:
     if not isinstance(model, nn.Module):
         return f"calling it gives a {type(model).__name__}, not an nn.Module."
     x = torch.tensor([[0, 0], [6, 4], [3, 1], [3, 2]])  # (B, 2)
-    stars = model(x)
-    if stars is None:
-        return "forward returns None. Did you forget `return`?"
+    stars = came_back(model(x), type(model).forward)
+    if not isinstance(stars, torch.Tensor):
+        return f"forward returns a {type(stars).__name__}. Return a tensor."
     if tuple(stars.shape) != (len(x), 1):
         return f"pairs of shape (B, 2) gave predictions of shape {tuple(stars.shape)}. It should be (B, 1)."
     start = stars.mean().item()

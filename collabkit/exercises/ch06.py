@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from collabkit.exercises import Answer, check, hint_for, is_number, mistaken_error
+from collabkit.exercises import Answer, check, hint_for, is_number, mistaken_error, one_number
 from collabkit.models import DotProductBias
 from collabkit.movielens import load_movielens
 from collabkit.recipe import QUICK
@@ -27,10 +26,9 @@ WORSE = 0.0035  # stars above the score at GOOD: narrower than half and twice th
 @check("6.1", praise="The decay took 0.2 off, Adam another 0.12.")
 def check_1(weight: Answer) -> str | None:
     """Weight 2, direction 0.6, learning rate 0.2, decay 0.5: one step of AdamW."""
-    answer = np.asarray(weight.detach() if isinstance(weight, Tensor) else weight)
-    if answer.size != 1 or answer.dtype.kind not in "iuf":
+    answer = one_number(weight)
+    if answer is None:
         return "give one number."
-    answer = answer.item()
     w, direction, lr, wd = 2, 0.6, 0.2, 0.5
     mistakes = [
         (

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from collabkit.exercises import Answer, NotTried, check
+from collabkit.exercises import Answer, check, one_number
 
 
 @check("7.1", praise="Below 0: the two films point away from each other.")
 def check_1(cosine: Answer) -> str | None:
     """The cosine between (3, 4) and (1, -2)."""
-    if np.ndim(cosine) != 0 or isinstance(cosine, (str, bool)):
+    if one_number(cosine) is None or np.ndim(cosine) != 0:
         return "give one number."
     right = -5 / (5 * math.sqrt(5))
     if abs(cosine - right) < 5e-4:
@@ -54,8 +54,6 @@ def check_2(function: Answer) -> str | None:
         counts[best[1:4]] = [at_least, 5, at_least]  # two on the floor and one below it, near the front
         given = factors.copy(), counts.copy()
         answer = function(given[0], item, given[1], at_least, k)
-        if answer is None:
-            raise NotTried
         if not (np.array_equal(given[0], factors) and np.array_equal(given[1], counts)):
             return "it changes the arrays that it is given. Make a new one: unit = factors / lengths."
         if hint := _similar_hint(np.asarray(answer), factors, item, counts, at_least, k):
@@ -117,8 +115,6 @@ def check_3(function: Answer) -> str | None:
     for seed in (73, 74, 75):
         factors, new = _films(seed)
         direction = function(factors.copy(), new.copy())
-        if direction is None:
-            raise NotTried
         direction = np.asarray(direction, dtype="float64")
         if hint := _direction_hint(direction, factors, new, function):
             return hint
