@@ -187,6 +187,23 @@ def test_towers_must_be_a_class(said):
     assert "pass the class itself" in said(ch08.check_2, towers(right)(7, 5, 6))
 
 
+def test_towers_without_a_range_get_a_hint_of_their_own(said):
+    always = towers(lambda model, x: sigmoid_range(right(model, x), *model.y_range))
+    assert "with y_range=None your forward raises TypeError" in said(ch08.check_2, always)
+
+
+def test_towers_of_other_names(said):
+    class Renamed(nn.Module):
+        def __init__(self, n_users, n_items, n_factors, y_range=None):
+            super().__init__()
+            self.table = embedding(n_users, n_factors)
+
+        def forward(self, x):
+            return self.table(x[:, 0]).sum(dim=1, keepdim=True)
+
+    assert "has no user_factors" in said(ch08.check_2, Renamed)
+
+
 # ---------------------------------------------------------------- 8.3: a net that is given products
 
 

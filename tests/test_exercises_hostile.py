@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from collabkit import load_movielens
-from tests.test_exercises_quiz import QUIZZES
+from tests.test_exercises_quiz_page import QUIZZES
 
 pytestmark = pytest.mark.usefixtures("read_once")
 CHECKS = {

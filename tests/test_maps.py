@@ -10,6 +10,7 @@ from matplotlib import pyplot as plt
 
 from collabkit import InteractiveMap, labelled_map, load_movielens
 from collabkit.maps import short_name, spread_out
+from tests.themed import THEMES, WIDTHS, in_the_book, violations  # noqa: F401
 
 matplotlib.use("agg")
 
@@ -140,3 +141,11 @@ def test_in_a_browser_names_appear_under_the_pointer_and_by_search(browser):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert errors == []
     assert [url for url in requests if url.startswith("http")] == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_in_a_map(in_the_book, points, theme):  # noqa: F811
+    page = in_the_book(InteractiveMap(*points)._repr_html_(), theme, WIDTHS[0])
+    assert violations(page) == []
+    page.get_by_label("Find a film").fill("number 7")
+    assert violations(page) == []

