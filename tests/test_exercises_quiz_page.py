@@ -218,3 +218,38 @@ class TestInTheBook:
         page.get_by_role("button", name="It surely is").nth(1).click()
         assert (status(page, 0), status(page, 2)) == ("", "✓ Right. It is.")
         assert page.get_by_text("once the scripts").count() == 0
+
+
+class TestElsewhere:
+    """In a notebook: without the book's styles, and perhaps without scripts."""
+
+    @pytest.mark.parametrize(
+        "host, dark",
+        [
+            ("<html><body>", False),
+            ('<html theme="dark"><body>', True),  # Colab
+            ('<html theme="light"><body>', False),
+            ('<html><body data-jp-theme-light="false">', True),  # JupyterLab
+            ('<html><body data-jp-theme-light="true">', False),
+            ('<html><body class="vscode-dark">', True),
+        ],
+    )
+    def test_it_is_dark_where_the_notebook_is(self, browser, host, dark):
+        page = browser.new_page()
+        page.set_content(host + PAGE)
+        page.get_by_role("button", name="It surely is").click()
+        assert status(page, 0) == "✓ Right. It is."
+        seen = (
+            "one => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor].map(c => c.match(/\\d+/)[0])"
+        )
+        ink, paper = (int(red) for red in page.locator("fieldset").first.evaluate(seen))
+        assert (ink > paper) == dark
+        page.close()
+
+    def test_without_scripts_the_questions_can_be_read_and_it_says_why_nothing_answers(self, browser):
+        context = browser.new_context(java_script_enabled=False)
+        page = context.new_page()
+        page.set_content(PAGE)
+        assert page.get_by_text("trust it, or run the cell").is_visible()
+        assert page.get_by_role("group", name="Which share?").is_visible()
+        context.close()
