@@ -381,8 +381,7 @@ class TestInTheBook:
             page.keyboard.press("ArrowRight")
         assert given == HALVES
 
-    @pytest.mark.parametrize("theme", THEMES)
-    @pytest.mark.parametrize("width", WIDTHS)
+    @pytest.mark.parametrize("theme, width", zip(THEMES, WIDTHS, strict=True))
     def test_axe_finds_nothing(self, in_the_book, short, theme, width):  # noqa: F811
         page = in_the_book(short._repr_html_(), theme, width)
         assert violations(page) == []
