@@ -91,7 +91,7 @@ def test_an_error_in_a_students_code_names_its_line(capsys):
 
 def test_a_check_that_lacks_an_answer_says_which_it_takes(capsys):
     assert not check_1(1, 2)
-    assert "this check takes answer, and you gave it 2" in capsys.readouterr().out
+    assert "this check wants 1 (answer), and you gave it 2." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("answer, number", [(3, 3), (torch.ones(1, requires_grad=True), 1), (np.array([[2.5]]), 2.5)])

@@ -71,7 +71,7 @@ def check(number: str, praise: str = "") -> Callable[[Judge], Callable[..., Verd
             try:
                 wanted = list(inspect.signature(judge).parameters)
                 if len(answers) != len(wanted):
-                    raise Hint(f"this check takes {' and '.join(wanted)}, and you gave it {len(answers)} of them.")
+                    raise Hint(f"this check wants {len(wanted)} ({', '.join(wanted)}), and you gave it {len(answers)}.")
                 if any(answer is None for answer in answers):
                     raise NotTried
                 hint = judge(*[_asked(_near(answer), returned) for answer in answers])
