@@ -12,7 +12,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --dist loadfile --no-loadsc
 SOURCES = $(shell find book/. collabkit tools _build/executed _config.yml _toc.yml pyproject.toml .venv/installed \
 	-not -name '*.pyc' -not -name __pycache__ -not -path '*/.ipynb_checkpoints*' 2>/dev/null)
 
-.PHONY: help venv book serve test gpu lint format notebooks bands figures reproduce bench versions links repository clean distclean
+.PHONY: help venv book serve test gpu lint format notebooks bands figures stills reproduce bench versions links repository clean distclean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -61,9 +61,12 @@ bands: venv ## Measure again the scores that chapters are checked against (ONLY=
 	@$(BIN)/python -m benchmarks.bands $(ONLY)
 
 figures: venv ## Measure again what chapters show beside their own fits (ONLY=choices for some).
-	@for name in $(or $(ONLY),choices small_tables ranking); do \
+	@for name in $(or $(ONLY),choices decays small_tables ranking); do \
 		OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.$$name || exit 1; \
 	done
+
+stills: venv ## Draw again the still pictures of the figures that move (ONLY=sigmoid for some).
+	@$(BIN)/python -m tools.figures $(ONLY)
 
 reproduce: venv ## Run the five published notebooks again, in full (ONLY="A D" for some).
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.reproduce $(ONLY)

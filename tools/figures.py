@@ -62,6 +62,14 @@ def ladder() -> list[list[Any]]:
     return [[name, n, round(band(f"small-2016/{model}").mean, 4)] for name, (n, model) in LADDER.items()]
 
 
+def decay() -> dict[str, Any]:
+    """Errors after each epoch, and lengths of factors, at each decay: `benchmarks/decays.py`."""
+    from collabkit.results import load
+
+    stored = load("decays")
+    return {"popularity": stored["settings"]["popularity"], "decays": stored["decays"]}
+
+
 def posterior() -> dict[str, Any]:
     """The training ratings of chapter 12's three films, in the order in which they were given, less the global mean."""
     import numpy as np
@@ -79,11 +87,11 @@ def posterior() -> dict[str, Any]:
         film = int(np.where(liked, total - 99 * abs(count - n), -9999).argmax())
         mine = np.flatnonzero(train.item == film)
         stars = train.rating[mine[np.argsort(train.timestamp[mine], kind="stable")]]
-        films.append({"title": short_name(train.labels[film]), "stars": stars.tolist()})
+        films.append({"title": short_name(train.labels[film], 18), "stars": stars.tolist()})
     return {"mu": mu, "alpha": 1, "lambda": 4, "films": films}
 
 
-DATA: dict[str, Callable[[], Any]] = {"vectors": vectors, "ladder": ladder, "posterior": posterior}
+DATA: dict[str, Callable[[], Any]] = {"vectors": vectors, "ladder": ladder, "decay": decay, "posterior": posterior}
 
 
 # ---- the page's part ----

@@ -12,14 +12,15 @@ moving("ladder", (kit) => {
     const high = 34, top = 30, names = Math.min(230, width * 0.56), right = width - 48;
     const errors = data.map((row) => row[2]), least = Math.floor(Math.min(...errors) * 20 - 0.5) / 20, most = Math.max(...errors);
     const x = (error) => names + ((error - least) / (most - least)) * (right - names), y = (n) => top + n * high;
-    pen("text", { class: "quiet", x: names, y: 12 }, "error in stars: less is better");
+    pen("text", { class: "quiet", x: width, y: 12, "text-anchor": "end" }, "error in stars: less is better");
     pen.line([[x(first), top], [x(first), y(data.length - 1) + 14]], "faint");
     data.forEach(([what, chapter, error], n) => {
       const now = n === step, done = n <= step;
       pen("text", { class: now ? "bold" : done ? "" : "quiet", x: names - 14, y: y(n) + 4.5, "text-anchor": "end" }, width > 460 ? `${chapter} · ${what}` : what);
       if (n && done) pen.line([[x(errors[n - 1]), y(n - 1)], [x(error), y(n - 1)], [x(error), y(n)]], "blue", { "stroke-width": 2 });
       pen("circle", { class: `fill ${now ? "gold" : done ? "blue" : "quiet"}`, cx: x(error), cy: y(n), r: now ? 8 : 5, opacity: done ? 1 : 0.35 });
-      if (done) pen("text", { class: `halo ${now ? "bold" : ""}`, x: x(error) + 12, y: y(n) + 4.5 }, number(error, 3));
+      const side = done && !now && errors[n + 1] > error ? -12 : 12;  // where no line goes
+      if (done) pen("text", { class: now ? "bold" : "", x: x(error) + side, y: y(n) + 4.5, "text-anchor": side < 0 ? "end" : "start" }, number(error, 3));
     });
     const [what, chapter, error] = data[step], less = 100 * (1 - error / first);
     return {

@@ -42,7 +42,7 @@ moving("posterior", (kit) => {
     pen("text", { x: left, y: 16 }, `precision = nα + λ = ${n} · ${alpha} + ${lambda} = ${precision}`);
     pen("text", { x: left, y: 36 }, `mean = α Σ y / (nα + λ) = ${number(sum)} / ${precision} = ${number(mean)}`);
 
-    const piles = {}, most = Math.max(8, ...Object.values(Object.groupBy(films[film].stars, String)).map((pile) => pile.length));
+    const piles = {}, all = films[film].stars, most = Math.max(8, ...all.map((r) => all.filter((other) => other === r).length));
     y.forEach((value, j) => {
       const place = (piles[stars[j]] = (piles[stars[j]] || 0) + 1);
       pen("circle", { class: `fill ${j === n - 1 ? "gold" : "red"}`, cx: x(value), cy: bottom + 4 + place * Math.min(6, 42 / most), r: j === n - 1 ? 4.5 : 2.6 });

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from benchmarks import bands, bayes, choices, leaderboard, ranking, reproduce, small_tables, speed
+from benchmarks import bands, bayes, choices, decays, leaderboard, ranking, reproduce, small_tables, speed
 from benchmarks.settings import arguments, combinations, plain
 from collabkit import ALS, RECIPE, BayesianMF, DotProduct, MeanBaseline, film_features
 from collabkit.recipe import Recipe
@@ -76,6 +76,14 @@ def check_choices(stored):
             assert {len(runs) for score, runs in row.items() if score != "settings"} == {
                 len(choices.MORE_SEEDS.get(table, choices.SEEDS))
             }
+
+
+def check_decays(stored):
+    assert stored["settings"] == decays.settings()
+    assert list(stored["decays"]) == [f"{wd:g}" for wd in decays.DECAYS]
+    for row in stored["decays"].values():
+        assert {len(row[part]) for part in decays.PARTS} == {RECIPE.epochs}
+        assert len(row["lengths"]) == len(decays.POPULARITY)
 
 
 def check_leaderboard(stored):
