@@ -51,7 +51,7 @@ LADDER = {
     "biases": (4, "course-no-decay/bias"),
     "weight decay": (6, "course/bias"),
     "many models for one": (12, "bayes"),
-    "genres, years, audiences": (13, "bayes-films-popularity"),
+    "genres and years": (13, "bayes-films-popularity"),
 }
 
 
@@ -142,7 +142,7 @@ ON_ITS_OWN = """svg => {
     copy.setAttribute("font-size", "13");
     return new XMLSerializer().serializeToString(copy);
 }"""
-WIDTH = 480  # of a still: its letters are 9 px on a phone, where it is shown 358 wide
+WIDTH = 460  # of a still, without its margin: its letters are 9 px on a phone, where it is shown 350 wide
 
 
 def page(name: str, attributes: str = "") -> str:
@@ -160,8 +160,13 @@ def still(browser, name: str) -> str:
     tab.set_content(page(name, "data-still"))
     drawn = tab.locator(".live svg").evaluate(ON_ITS_OWN)
     tab.close()
-    start, shapes = re.fullmatch(r"(<svg.*?>)(.*)", drawn, re.S).groups()
-    return f'{start}\n<!-- drawn by tools/figures.py: {fingerprint(name)} -->\n<rect width="100%" height="100%" fill="#fff"/>{shapes}\n'
+    start, width, height, shapes = re.fullmatch(
+        r"(<svg [^>]*?)width=\"(\d+)\" height=\"(\d+)\" viewBox=\"[^\"]*\"(.*)", drawn, re.S
+    ).groups()
+    frame = f'width="{int(width) + 20}" height="{int(height) + 20}" viewBox="-10 -10 {int(width) + 20} {int(height) + 20}"'
+    ground = '<rect x="-10" y="-10" width="100%" height="100%" fill="#fff"/>'
+    style, shapes = shapes.split(">", 1)
+    return f"{start}{frame}{style}>\n<!-- drawn by tools/figures.py: {fingerprint(name)} -->\n{ground}{shapes}\n"
 
 
 def main(wanted: list[str]) -> None:

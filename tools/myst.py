@@ -24,6 +24,7 @@ class MystError(ValueError):
 FENCE = re.compile(r"^(`{3,}|~{3,}|:{3,})(.*)$")
 INLINE = re.compile(r"\{(?P<role>[\w:+-]+)\}`(?P<body>[^`]+)`|(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)")
 LINK = re.compile(r"\]\((?!https?:|mailto:|attachment:|#)([^)\s]+)")
+FIGURE = re.compile(r"!\[(?P<alt>[^\]]+)\]\(\.\./_figures/(?P<name>\w+)\.svg\)")  # one that moves (tools/figures.py)
 TARGET = re.compile(r"^\([\w-]+\)=$")
 
 
@@ -63,7 +64,7 @@ def myst_problems(text: str) -> list[str]:
                 roles = [m["role"] for m in INLINE.finditer("\n".join(lines)) if m["role"]]
                 wrong = [role for role in roles if role not in ROLES]
                 problems += [f"role '{{{role}}}' is not one of {', '.join(ROLES)}" for role in wrong]
-                links = LINK.findall(INLINE.sub("", "\n".join(lines)))
+                links = LINK.findall(FIGURE.sub("", INLINE.sub("", "\n".join(lines))))
                 problems += [f"link '{link}' works in the book only: write {{doc}} instead" for link in links]
     except MystError as error:
         problems.append(str(error))
@@ -104,7 +105,8 @@ class Plain:
             raise MystError("; ".join(problems))
         parts = [self.directive(lines) if kind == "directive"
                  else "\n".join(lines) if kind == "code"
-                 else INLINE.sub(self.role, "\n".join(line for line in lines if not TARGET.match(line)))
+                 else FIGURE.sub(self.figure, INLINE.sub(
+                     self.role, "\n".join(line for line in lines if not TARGET.match(line))))
                  for kind, _, lines in blocks(text) if lines]  # fmt: skip
         return "\n".join(parts)
 
@@ -154,6 +156,15 @@ class Plain:
         if suffix == ".ipynb":
             return f"[{title}]({target}.ipynb)"
         return f"[{title}]({self.page(path)})"
+
+    def figure(self, match: re.Match) -> str:
+        """The still picture of a figure that moves, and a link to the page where it does."""
+        shown = f"_figures/{match['name']}.svg"
+        pages = [path for path in sorted(self.here.glob("*.ipynb")) if shown in path.read_text("utf8")]
+        if not pages or not (self.root / "book" / shown).exists():
+            raise MystError(f"the figure '{match['name']}' has no still picture, or no notebook shows it")
+        page = self.page(pages[0].resolve())
+        return f"[![{match['alt']}]({self.site.rstrip('/')}/_images/{match['name']}.svg)]({page})\n\n*[In the book]({page}) this picture moves.*"
 
     def term(self, text: str, target: str) -> str:
         return f"[{text or target}]({self.page(self.root / GLOSSARY)}#term-{anchor(target)})"

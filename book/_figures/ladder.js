@@ -17,7 +17,7 @@ moving("ladder", (kit) => {
     data.forEach(([what, chapter, error], n) => {
       const now = n === step, done = n <= step;
       pen("text", { class: now ? "bold" : done ? "" : "quiet", x: names - 14, y: y(n) + 4.5, "text-anchor": "end" }, width > 460 ? `${chapter} · ${what}` : what);
-      if (n && done) pen.line([[x(errors[n - 1]), y(n - 1)], [x(error), y(n - 1)], [x(error), y(n)]], "blue", { "stroke-width": 2 });
+      if (n && done) pen.line([[x(errors[n - 1]), y(n - 1)], [x(error), y(n - 1)], [x(error), y(n)]], "blue");
       pen("circle", { class: `fill ${now ? "gold" : done ? "blue" : "quiet"}`, cx: x(error), cy: y(n), r: now ? 8 : 5, opacity: done ? 1 : 0.35 });
       const side = done && !now && errors[n + 1] > error ? -12 : 12;  // where no line goes
       if (done) pen("text", { class: now ? "bold" : "", x: x(error) + side, y: y(n) + 4.5, "text-anchor": side < 0 ? "end" : "start" }, number(error, 3));

@@ -41,8 +41,8 @@ const moving = (name, setup) => {
       if (!wide) return;
       svg.replaceChildren();
       const { height, says } = draw(pen, wide);
-      for (const [key, value] of [["width", wide], ["height", height], ["viewBox", `0 0 ${wide} ${round(height)}`]])
-        svg.setAttribute(key, round(value));
+      for (const [key, value] of [["width", wide], ["height", Math.ceil(height)], ["viewBox", `0 0 ${wide} ${Math.ceil(height)}`]])
+        svg.setAttribute(key, value);
       if (out.textContent !== says) out.textContent = says;
     },
     slider(label, [min, max, step], value, says, change) {

@@ -49,7 +49,7 @@ moving("vectors", (kit) => {
     const arrow = (row, kind, name, lit) => {
       const [a, b] = [x(row[0]), y(row[1])], length = Math.hypot(row[0], row[1]) * unit || 1;
       const [dx, dy] = [(row[0] * unit) / length, (-row[1] * unit) / length];
-      pen.line([[x(0), y(0)], [a, b]], kind, { "stroke-width": lit ? 5 : 2.5, opacity: lit ? 1 : 0.75 });
+      pen.line([[x(0), y(0)], [a, b]], lit ? `${kind} thick` : kind, { opacity: lit ? 1 : 0.75 });
       const head = Math.min(11, length);
       const tip = [[a, b], [a - head * dx - head * 0.5 * dy, b - head * dy + head * 0.5 * dx], [a - head * dx + head * 0.5 * dy, b - head * dy - head * 0.5 * dx]];
       pen("path", { class: `fill ${kind}`, d: "M" + tip.map((p) => p.map((v) => v.toFixed(1)).join(" ")).join("L") + "Z" });
