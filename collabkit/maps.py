@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 
 import numpy as np
@@ -174,16 +174,25 @@ def _coordinates(x: ArrayLike, y: ArrayLike, labels: Collection[str] | None = No
     return x, y
 
 
-class InteractiveMap:
-    """A map to explore in the page: point at a film to read its name, or search for one.
+def _short(values: np.ndarray) -> np.ndarray:
+    """Coordinates with as many decimals as can be seen: a thousandth of their range, or finer."""
+    spread = np.ptp(values) or 1
+    return values.round(max(0, int(np.ceil(3 - np.log10(spread)))))
 
-    It is one piece of HTML with its own few lines of script: no other host, no server. It works with a mouse, a finger
-    and the keyboard (through the search box), in light and dark pages.
+
+class InteractiveMap:
+    """A map to explore in the page: point at a film to read its name, search for one, zoom in, choose the axes.
+
+    It is one piece of HTML with its own script: no other host, no server. It works with a mouse, a finger, the keyboard
+    and a screen reader (which have the films as a list, too), in light and dark pages.
 
     Args:
         x, y: coordinates ``(n,)``.
-        labels: a name a point; shown as text, whatever it contains.
+        labels: a name a point; shown as text, whatever it contains. When there is no room for all, the first have it.
         x_name, y_name: what the axes mean.
+        axes: further axes to choose from, by name, with a coordinate ``(n,)`` for each point.
+
+    Raises: ``ValueError`` when lengths differ, a coordinate is no finite number, or two axes have one name.
     """
 
     def __init__(
@@ -193,11 +202,16 @@ class InteractiveMap:
         labels: Collection[str],
         x_name: str = "component 1",
         y_name: str = "component 3",
+        axes: Mapping[str, ArrayLike] | None = None,
     ):
         x, y = _coordinates(x, y, labels)
-        places = np.column_stack([x, y]).round(4).tolist()
+        others = [_coordinates(x, other, labels)[1] for other in (axes or {}).values()]
+        names = [str(name) for name in (x_name, y_name, *(axes or {}))]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two axes have one name ({', '.join(names)}): each needs its own, to be chosen by.")
+        places = np.column_stack([_short(values) for values in (x, y, *others)]).tolist()
         points = [[*place, str(name)] for place, name in zip(places, labels, strict=True)]
-        self.data = json.dumps({"points": points, "x": str(x_name), "y": str(y_name)}, ensure_ascii=False)
+        self.data = json.dumps({"axes": names, "points": points}, ensure_ascii=False, separators=(",", ":"))
 
     def _repr_html_(self) -> str:
         # "<" would end the script element it stands in, so it travels as an escape that JSON reads back

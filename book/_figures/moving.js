@@ -1,6 +1,6 @@
 /* What all figures that move share. `moving(name, setup)` puts the live figure into the place of its still picture.
    setup(kit) makes the controls and returns draw(pen, width), which draws one state and returns its height, the
-   sentence that says what is shown, and what the controls show. */
+   sentence that says what is shown, and its numbers in full (for tests). */
 const moving = (name, setup) => {
   const card = document.querySelector(`.moving-${name}`);
   const given = card.querySelector("script[type='application/json']");
@@ -40,10 +40,11 @@ const moving = (name, setup) => {
     redraw() {
       if (!wide) return;
       svg.replaceChildren();
-      const { height, says } = draw(pen, wide);
+      const { height, says, numbers } = draw(pen, wide);
       for (const [key, value] of [["width", wide], ["height", Math.ceil(height)], ["viewBox", `0 0 ${wide} ${Math.ceil(height)}`]])
         svg.setAttribute(key, value);
       if (out.textContent !== says) out.textContent = says;
+      live.numbers = numbers;
     },
     slider(label, [min, max, step], value, says, change) {
       const shown = make("span", { "aria-hidden": "true" }), text = make("b", {}, label);

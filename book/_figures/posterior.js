@@ -49,6 +49,7 @@ moving("posterior", (kit) => {
     });
     return {
       height,
+      numbers: { mean, sd },
       says: (n ? `After ${n} rating${n > 1 ? "s" : ""} of ${films[film].title}: ` : `${films[film].title}, before any rating: `) +
         `bias ${number(mean)} ± ${number(sd)} stars.` + (n ? ` The last one gave ${stars[n - 1]} stars, ${number(y[n - 1])} above the mean.`.replace(/−([\d.]+) above/, "$1 below") : ""),
     };

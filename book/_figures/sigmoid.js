@@ -66,6 +66,7 @@ moving("sigmoid", (kit) => {
     const end = (r, s) => Number.isFinite(s) ? `${number(s)}, where a unit of score is worth ${number(slope(r))} stars` : "no score that there is";
     return {
       height,
+      numbers: { five, half, stars: r, slope: m },
       says: `Range (${String(state.lo).replace("-", "−")}, ${state.hi}): 5 stars need ${Number.isFinite(five) ? "a score of " : ""}${end(5, five)}; ` +
         `half a star needs ${Number.isFinite(half) ? number(half) : "no score that there is"}. ` +
         `A score of ${number(state.score, 1)} gives ${number(r)} stars, slope ${number(m)}.`,

@@ -95,6 +95,7 @@ moving("vectors", (kit) => {
     const stars = said[[at.row, at.column]], guess = number(dot(P[at.row], Q[at.column]));
     return {
       height: Math.max(size, floor + 6),
+      numbers: states[epoch],
       says: `Epoch ${epoch}: mean squared error ${number(loss, loss < 1 ? 4 : 2)}. ${people[at.row]} and ${titles[at.column]}: predicted ${guess}, ` +
         (stars ? `said ${stars}.` : "not rated: a gap."),
     };
