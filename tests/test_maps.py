@@ -122,6 +122,99 @@ def test_lengths_must_agree():
         InteractiveMap([], [], [])
 
 
+def test_further_axes_are_checked_and_written_as_finely_as_can_be_seen():
+    data = json.loads(InteractiveMap([0, 1], [0.12345, 9], ["a", "b"], axes={"year": [1994.123, 2001]}).data)
+    assert data == {
+        "axes": ["component 1", "component 3", "year"],
+        "points": [[0, 0.123, 1994.123, "a"], [1, 9, 2001, "b"]],
+    }
+    with pytest.raises(ValueError, match="two axes have one name"):
+        InteractiveMap([0], [0], ["a"], axes={"component 1": [3]})
+    with pytest.raises(ValueError, match="finite"):
+        InteractiveMap([0], [0], ["a"], axes={"year": [np.inf]})
+    with pytest.raises(ValueError, match="1 x, 2 y and 1 labels"):
+        InteractiveMap([0], [0], ["a"], axes={"year": [1, 2]})
+
+
+def test_the_script_is_small_and_a_map_of_500_films_too():
+    rng = np.random.default_rng(0)
+    coordinates = rng.normal(size=(3, 500))
+    labels = load_movielens().labels[:500]
+    html = InteractiveMap(*coordinates[:2], labels, axes={"component 2": coordinates[2]})._repr_html_()
+    assert len(html.encode()) <= 40_000
+
+
+@pytest.fixture
+def films(browser):
+    """``films(...)`` opens a page with a map of three films; nothing may fail there, or be asked for."""
+    opened, wrong = [], []
+
+    def open_(theme="light", width=390, **axes):
+        page = browser.new_page(viewport={"width": width, "height": 800}, has_touch=True)
+        opened.append(page)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda request: wrong.append(request.url))
+        names = ["Alien (1979)", "<b>Heat</b> (1995)", "Aliens (1986)"]
+        html = InteractiveMap([0, 1, 2], [0, 1, 0], names, **axes)._repr_html_()
+        page.set_content(
+            f'<html lang="en" data-theme="{theme}"><title>Films</title><body><main><h1>Films</h1>{html}</main></body></html>'
+        )
+        page.locator("svg line").wait_for(state="attached")
+        return page
+
+    yield open_
+    for page in opened:
+        page.close()
+    assert wrong == []
+
+
+def place(page, n):
+    box = page.locator("circle").nth(n).bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_on_a_map(films, theme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = films(theme, axes={"year": [1979, 1995, 1986]})
+    page.get_by_text("The films as a list").click()
+    found = axe.Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_map_zooms_by_button_and_moves_under_a_finger(films):
+    page = films()
+    page.touchscreen.tap(*place(page, 0))
+    assert page.locator("output").inner_text().startswith("Alien (1979). Nearest on this map: ")
+    far = place(page, 2)[0] - place(page, 0)[0]
+    page.get_by_role("button", name="Zoom in").click()
+    assert place(page, 2)[0] - place(page, 0)[0] == pytest.approx(2 * far, abs=1)
+    x, y = place(page, 0)
+    page.mouse.move(x + 50, y - 50)
+    page.mouse.down()
+    page.mouse.move(x + 20, y - 50)
+    page.mouse.up()
+    assert place(page, 0)[0] == pytest.approx(x - 30, abs=1)
+    page.get_by_role("button", name="All").click()
+    assert place(page, 2)[0] - place(page, 0)[0] == pytest.approx(far, abs=1)
+
+
+def test_axes_are_chosen_and_the_list_works_by_keyboard(films):
+    page = films(axes={"year": [1979, 1995, 1986]})
+    page.get_by_label("across").select_option("year")
+    xs = [place(page, n)[0] for n in range(3)]
+    assert xs[0] < xs[2] < xs[1]
+    assert page.locator("svg .axis").first.text_content() == "year →"
+    page.get_by_text("The films as a list").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert page.locator("output").inner_text().startswith("<b>Heat</b> (1995). Nearest on this map: Aliens (1986)")
+    assert films().get_by_label("across").count() == 0  # two axes are no choice
+
+
 def test_in_a_browser_names_appear_under_the_pointer_and_by_search(browser):
     page = browser.new_page(viewport={"width": 390, "height": 800})
     errors, requests = [], []
@@ -131,7 +224,7 @@ def test_in_a_browser_names_appear_under_the_pointer_and_by_search(browser):
     page.set_content(html)
     circle = page.locator("circle").nth(1).bounding_box()
     page.mouse.move(circle["x"] + 2, circle["y"] + 2)
-    assert page.locator("output").inner_text() == "<b>Heat</b> (1995)"
+    assert page.locator("output").inner_text().startswith("<b>Heat</b> (1995). Nearest")
     assert page.locator("svg .name").text_content() == "<b>Heat</b> (1995)"
     page.get_by_label("Find a film").fill("alien")
     assert page.locator("output").inner_text() == "Alien (1979) · Aliens (1986)"

@@ -85,7 +85,7 @@ assert_type(similar_items(recommender.model, ratings, 10, codes=shown), pd.DataF
 assert_type(mean_overlap([shown, [1, 2]]), float)
 table = item_components(als.as_module(), ratings, shown).table
 labelled_map(table["pc1"], table["pc2"], table["label"])
-InteractiveMap([0.1], [0.2], ["a film"])
+InteractiveMap([0.1], [0.2], ["a film"], axes={"year": [1995]})
 """
 
 #: one line each, and what is said of it

@@ -16,6 +16,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ STILL = re.compile(r"(?:^|/)_figures/(\w+)\.svg$")
 # ---- what the figures show ----
 
 
+TOY = [
+    [0, 0, 5], [0, 1, 5], [0, 2, 1], [1, 0, 4], [1, 2, 1], [1, 3, 2],
+    [2, 1, 2], [2, 2, 5], [2, 3, 5], [3, 0, 1], [3, 1, 1], [3, 2, 4],
+]  # fmt: skip
+
+
 def vectors() -> dict[str, Any]:
     """The toy of chapter 2, and the two random tables it starts from."""
     import numpy as np
@@ -34,8 +41,7 @@ def vectors() -> dict[str, Any]:
     return {
         "people": ["Ada", "Bo", "Cleo", "Dan"],
         "titles": ["Alien", "Blade Runner", "Notting Hill", "Amélie"],
-        "toy": [[0, 0, 5], [0, 1, 5], [0, 2, 1], [1, 0, 4], [1, 2, 1], [1, 3, 2]]
-        + [[2, 1, 2], [2, 2, 5], [2, 3, 5], [3, 0, 1], [3, 1, 1], [3, 2, 4]],
+        "toy": TOY,
         "P": rng.normal(0, 0.1, size=(4, 2)).tolist(),
         "Q": rng.normal(0, 0.1, size=(4, 2)).tolist(),
         "learning_rate": 0.02,
@@ -101,6 +107,7 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.js") if path.stem != "moving")
 
 
+@cache
 def html(name: str, first: bool = True) -> str:
     """The live figure, to stand after its still; the first of a page brings what all of them share."""
     parts = []
@@ -145,25 +152,31 @@ ON_ITS_OWN = """svg => {
 WIDTH = 460  # of a still, without its margin: its letters are 9 px on a phone, where it is shown 350 wide
 
 
-def page(name: str, attributes: str = "") -> str:
-    """The figure alone, as a page of its own."""
+def page(*shown: str, attributes: str = "") -> str:
+    """Figures alone, as a page of their own."""
+    cards = "\n".join(
+        f'<div class="moving moving-{name}" {attributes}>{html(name, first=n == 0)}</div>'
+        for n, name in enumerate(shown)
+    )
     return (
-        f'<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>{name}</title>'
-        f'<meta name="viewport" content="width=device-width"><body style="margin: 0; font-family: sans-serif"><main>'
-        f'<div class="moving moving-{name}" {attributes}>{html(name)}</div></main></body></html>'
+        '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>Figures that move</title>'
+        '<meta name="viewport" content="width=device-width"><body style="margin: 0; font-family: sans-serif">'
+        f"<main><h1>Figures that move</h1>{cards}</main></body></html>"
     )
 
 
 def still(browser, name: str) -> str:
     """The picture that the figure draws for paper, in a light page."""
     tab = browser.new_page(viewport={"width": WIDTH + 26, "height": 800}, reduced_motion="reduce")
-    tab.set_content(page(name, "data-still"))
+    tab.set_content(page(name, attributes="data-still"))
     drawn = tab.locator(".live svg").evaluate(ON_ITS_OWN)
     tab.close()
     start, width, height, shapes = re.fullmatch(
         r"(<svg [^>]*?)width=\"(\d+)\" height=\"(\d+)\" viewBox=\"[^\"]*\"(.*)", drawn, re.S
     ).groups()
-    frame = f'width="{int(width) + 20}" height="{int(height) + 20}" viewBox="-10 -10 {int(width) + 20} {int(height) + 20}"'
+    frame = (
+        f'width="{int(width) + 20}" height="{int(height) + 20}" viewBox="-10 -10 {int(width) + 20} {int(height) + 20}"'
+    )
     ground = '<rect x="-10" y="-10" width="100%" height="100%" fill="#fff"/>'
     style, shapes = shapes.split(">", 1)
     return f"{start}{frame}{style}>\n<!-- drawn by tools/figures.py: {fingerprint(name)} -->\n{ground}{shapes}\n"

@@ -164,7 +164,8 @@ class Plain:
         if not pages or not (self.root / "book" / shown).exists():
             raise MystError(f"the figure '{match['name']}' has no still picture, or no notebook shows it")
         page = self.page(pages[0].resolve())
-        return f"[![{match['alt']}]({self.site.rstrip('/')}/_images/{match['name']}.svg)]({page})\n\n*[In the book]({page}) this picture moves.*"
+        still = f"![{match['alt']}]({self.site.rstrip('/')}/_images/{match['name']}.svg)"
+        return f"[{still}]({page})\n\n*[In the book]({page}) this picture moves.*"
 
     def term(self, text: str, target: str) -> str:
         return f"[{text or target}]({self.page(self.root / GLOSSARY)}#term-{anchor(target)})"

@@ -3,7 +3,7 @@ moving("decay", (kit) => {
   const { number } = kit, { popularity, decays } = kit.data;
   const lambdas = Object.keys(decays).sort((a, b) => a - b), epochs = decays[lambdas[0]].training.length;
   let at = kit.still ? lambdas.indexOf("0.5") : 0;
-  kit.name("Weight decay", "Training and validation error after each epoch; right, the length of the films' factors by their number of ratings. The slider changes the decay.");
+  kit.name("Weight decay", "Training and validation error after each epoch, and the length of films' factors by their number of ratings. The slider changes the decay.");
   kit.slider("decay λ", [0, lambdas.length - 1, 1], at, (v) => lambdas[v], (v) => (at = v));
   const groups = popularity.map((from, n) => {
     const to = popularity[n + 1] - 1;

@@ -52,7 +52,7 @@ moving("tables", (kit) => {
     const products = p.map((_, k) => `${signed(p[k])} × ${signed(q[k])}`).join(" + ");
     const terms = p.map((_, k) => (p[k] * q[k] < 0 ? `(${number(p[k] * q[k])})` : number(p[k] * q[k]))).join(" + ");
     return {
-      height: below + people.length * h + 46,
+      height: below + people.length * h + 60,
       says: `${people[at.row]} and ${titles[at.column]}: ${products} = ${terms} = ${number(score(at.row, at.column))}.`,
     };
   };

@@ -19,7 +19,8 @@ pytest.importorskip("jupyter_book")  # which a copy on another machine may lack
 
 PLACEHOLDER = f"https://github.com/{repository.PLACEHOLDER}/kit"
 PAGES = {
-    "index": "# A book\n\n[The repository](URL/issues), [another](https://example.org/). {term}`Adam`",
+    "index": "# A book\n\n[The repository](URL/issues), [another](https://example.org/). {term}`Adam`"
+    "\n\n![A curve](_figures/sigmoid.svg)\n\n![Tables](_figures/tables.svg)",
     "appendix/glossary": (notebooks.ROOT / myst.GLOSSARY).read_text("utf8"),
 }
 
@@ -38,7 +39,7 @@ def book(tmp_path_factory):
 
 
 def make(root: Path, url: str) -> tuple[str, dict[str, str]]:
-    for name in ("tools", "book/_static"):
+    for name in ("tools", "book/_static", "book/_figures"):
         shutil.copytree(notebooks.ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "_config.yml", "book/references.bib"):
         shutil.copy(notebooks.ROOT / name, root / name)
@@ -92,3 +93,12 @@ def test_once_it_is_set_the_buttons_are_there(book):
     ):
         assert link in links(pages["toy"])
     assert "https://github.com/me/kit/issues " in links(pages["index"])
+
+
+def test_a_figure_that_moves_stands_beside_its_still(book):
+    page = book(PLACEHOLDER)[1]["index"]
+    for name, alt in (("sigmoid", "A curve"), ("tables", "Tables")):
+        card = page.split(f'class="moving moving-{name} ')[1]
+        assert re.search(rf'\A[^>]*>\s*<img [^>]*alt="{alt}"[^>]*src="\.\./_images/{name}\.svg"', card)
+        assert f'moving("{name}", (kit) =>' in card
+    assert page.count("const moving = ") == 1
