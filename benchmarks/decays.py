@@ -32,7 +32,8 @@ class Watch(Callback):
     """Keeps both errors, in stars, of the model at the end of each epoch."""
 
     def __init__(self, split: Split):
-        self.split, self.errors = split, {part: [] for part in PARTS}
+        self.split = split
+        self.errors: dict[str, list[float]] = {part: [] for part in PARTS}
 
     def after_epoch(self) -> None:
         for part, rows in zip(PARTS, (self.split.train, self.split.valid), strict=True):

@@ -156,9 +156,8 @@ def films(browser):
         page.on("request", lambda request: wrong.append(request.url))
         names = ["Alien (1979)", "<b>Heat</b> (1995)", "Aliens (1986)"]
         html = InteractiveMap([0, 1, 2], [0, 1, 0], names, **axes)._repr_html_()
-        page.set_content(
-            f'<html lang="en" data-theme="{theme}"><title>Films</title><body><main><h1>Films</h1>{html}</main></body></html>'
-        )
+        head = f'<html lang="en" data-theme="{theme}"><title>Films</title>'
+        page.set_content(f"{head}<body><main><h1>Films</h1>{html}</main></body></html>")
         page.locator("svg line").wait_for(state="attached")
         return page
 

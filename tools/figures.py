@@ -87,12 +87,13 @@ def posterior() -> dict[str, Any]:
     mu = float(train.rating.mean())
     count = np.bincount(train.item, minlength=train.n_items)  # (I,)
     total = np.bincount(train.item, train.rating - mu, minlength=train.n_items)  # (I,)
+    rating, timestamp = (train.frame[name].to_numpy() for name in ("rating", "timestamp"))  # (n,), (n,)
     films = []
     for n in (2, 20, 200):
         liked = total > 0.5 * count
         film = int(np.where(liked, total - 99 * abs(count - n), -9999).argmax())
         mine = np.flatnonzero(train.item == film)
-        stars = train.rating[mine[np.argsort(train.timestamp[mine], kind="stable")]]
+        stars = rating[mine[np.argsort(timestamp[mine], kind="stable")]]
         films.append({"title": short_name(train.labels[film], 18), "stars": stars.tolist()})
     return {"mu": mu, "alpha": 1, "lambda": 4, "films": films}
 
@@ -144,9 +145,6 @@ ON_ITS_OWN = """svg => {
             if (style[name] !== usual[name] && !shape.hasAttribute(name)) shape.setAttribute(name, hex(style[name]));
         for (const name of ["class", "data-row", "data-column", "data-handle"]) shape.removeAttribute(name);
     });
-    for (const name of ["tabindex", "aria-label", "role"]) copy.removeAttribute(name);
-    copy.setAttribute("font-family", "system-ui, 'Segoe UI', Roboto, Arial, sans-serif");
-    copy.setAttribute("font-size", "13");
     return new XMLSerializer().serializeToString(copy);
 }"""
 WIDTH = 460  # of a still, without its margin: its letters are 9 px on a phone, where it is shown 350 wide
@@ -171,15 +169,15 @@ def still(browser, name: str) -> str:
     tab.set_content(page(name, attributes="data-still"))
     drawn = tab.locator(".live svg").evaluate(ON_ITS_OWN)
     tab.close()
-    start, width, height, shapes = re.fullmatch(
-        r"(<svg [^>]*?)width=\"(\d+)\" height=\"(\d+)\" viewBox=\"[^\"]*\"(.*)", drawn, re.S
-    ).groups()
-    frame = (
-        f'width="{int(width) + 20}" height="{int(height) + 20}" viewBox="-10 -10 {int(width) + 20} {int(height) + 20}"'
+    found = re.fullmatch(r'<svg [^>]*?width="(\d+)" height="(\d+)"[^>]*>(.*)', drawn, re.S)
+    assert found, "what was drawn has no size"
+    width, height = int(found[1]) + 20, int(found[2]) + 20  # with a margin
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="-10 -10 {width} {height}" '
+        f'font-family="system-ui, Segoe UI, Roboto, Arial, sans-serif" font-size="13">\n'
+        f"<!-- drawn by tools/figures.py: {fingerprint(name)} -->\n"
+        f'<rect x="-10" y="-10" width="100%" height="100%" fill="#fff"/>{found[3]}\n'
     )
-    ground = '<rect x="-10" y="-10" width="100%" height="100%" fill="#fff"/>'
-    style, shapes = shapes.split(">", 1)
-    return f"{start}{frame}{style}>\n<!-- drawn by tools/figures.py: {fingerprint(name)} -->\n{ground}{shapes}\n"
 
 
 def main(wanted: list[str]) -> None:

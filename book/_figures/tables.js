@@ -17,7 +17,7 @@ moving("tables", (kit) => {
 
   return (pen, width) => {
     const names = 42, gap = 10, top = 104;
-    const w = Math.min(62, (width - names - gap - 2) / (2 + titles.length)), h = Math.min(36, Math.max(30, w * 0.8));
+    const w = Math.min(72, (width - names - gap - 2) / (2 + titles.length)), h = Math.min(36, Math.max(30, w * 0.8));
     const left = names + 2 * w + gap, below = top + 2 * h + gap;
     const put = (x, y, value, on, attributes = {}) => {
       const strength = Math.min(1, Math.abs(value));
