@@ -23,7 +23,7 @@ from collabkit import RECIPE, Split, load_movielens, random_split, rmse
 from collabkit.training.fit import fit_recipe
 
 SEEDS = range(5)
-DECAYS = (0, 0.1, 0.2, 0.5, 1, 2, 5)
+DECAYS = (0, 0.2, 0.5, 1, 2, 5)
 POPULARITY = (1, 2, 4, 8, 16, 32, 64)  # training ratings of a film: the lower ends of the groups
 PARTS = ("training", "validation")
 

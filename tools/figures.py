@@ -94,7 +94,7 @@ def posterior() -> dict[str, Any]:
         film = int(np.where(liked, total - 99 * abs(count - n), -9999).argmax())
         mine = np.flatnonzero(train.item == film)
         stars = rating[mine[np.argsort(timestamp[mine], kind="stable")]]
-        films.append({"title": short_name(train.labels[film], 18), "stars": stars.tolist()})
+        films.append({"title": short_name(train.labels[film], 24), "stars": stars.tolist()})
     return {"mu": mu, "alpha": 1, "lambda": 4, "films": films}
 
 

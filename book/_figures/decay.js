@@ -1,4 +1,4 @@
-/* Chapter 6: the same model trained with seven decays: errors by epoch, and how long the factors of films become. */
+/* Chapter 6: the same model trained with several decays: errors by epoch, and how long the factors of films become. */
 moving("decay", (kit) => {
   const { number } = kit, { popularity, decays } = kit.data;
   const lambdas = Object.keys(decays).sort((a, b) => a - b), epochs = decays[lambdas[0]].training.length;
