@@ -95,7 +95,7 @@ def posterior() -> dict[str, Any]:
         mine = np.flatnonzero(train.item == film)
         stars = rating[mine[np.argsort(timestamp[mine], kind="stable")]]
         films.append({"title": short_name(train.labels[film], 24), "stars": stars.tolist()})
-    return {"mu": mu, "alpha": 1, "lambda": 4, "films": films}
+    return {"mu": round(mu, 4), "alpha": 1, "lambda": 4, "films": films}
 
 
 DATA: dict[str, Callable[[], Any]] = {"vectors": vectors, "ladder": ladder, "decay": decay, "posterior": posterior}

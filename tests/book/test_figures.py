@@ -229,7 +229,7 @@ def test_decay_shows_what_was_measured(tab):
 def test_posterior_is_the_formula_of_the_chapter(tab):
     data = figures.posterior()
     train = random_split(load_movielens(), seed=0).train
-    assert data["mu"] == train.rating.mean()
+    assert data["mu"] == pytest.approx(train.rating.mean(), abs=1e-4)
     page = tab("posterior", width=PHONE, has_touch=True)
     for film in data["films"]:
         page.get_by_role("button", name=film["title"]).tap()
@@ -246,6 +246,12 @@ def test_posterior_is_the_formula_of_the_chapter(tab):
 
 
 # ---- in notebooks ----
+
+
+def test_each_is_shown_in_one_chapter_and_the_ladder_on_the_front_page_alone():
+    cells = [cell for path in notebooks.notebooks() for cell in notebooks.read(path).cells]
+    shown = [name for cell in cells for name in re.findall(r"_figures/(\w+)\.svg", cell.source)]
+    assert sorted([*shown, "ladder"]) == NAMES
 
 
 def test_a_notebook_in_plain_markdown_shows_the_still_and_leads_to_the_page(tmp_path):
