@@ -1,7 +1,7 @@
 /* The front page: what each chapter adds, and how far the predictions are off then. */
 moving("ladder", (kit) => {
   const { number, data } = kit, first = data[0][2];
-  let step = kit.still ? data.length - 1 : 0;
+  let step = data.length - 1;  // the whole way; *Play* goes it again
   const go = (to) => slider.set((step = Math.max(0, Math.min(data.length - 1, to))));
   const name = (at) => (data[at] ? data[at][0] : "");
   kit.name("What the chapters add", "The error of each chapter's model, in stars, from the top down. The slider goes from one to the next.");
