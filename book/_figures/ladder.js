@@ -9,7 +9,7 @@ moving("ladder", (kit) => {
   const stop = kit.player("Play", () => { go(step + 1); return step < data.length - 1; }, () => { if (step === data.length - 1) go(0); }, 700);
 
   return (pen, width) => {
-    const high = 34, top = 30, names = Math.min(230, width * 0.56), right = width - 48;
+    const high = 34, top = 30, names = Math.min(230, width * 0.56), right = width - 56;
     const errors = data.map((row) => row[2]), least = Math.floor(Math.min(...errors) * 20 - 0.5) / 20, most = Math.max(...errors);
     const x = (error) => names + ((error - least) / (most - least)) * (right - names), y = (n) => top + n * high;
     pen("text", { class: "quiet", x: width, y: 12, "text-anchor": "end" }, "error in stars: less is better");
