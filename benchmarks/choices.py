@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 import time
+from copy import deepcopy
 from functools import cache, partial
 from typing import Any
 
@@ -226,7 +227,7 @@ def products(seed: int, n_factors: int, noise: float = 0, products: bool = False
 
 def in_fastai(seed: int, epochs: int = RECIPE.epochs, **settings) -> dict[str, float]:
     """fastai's own model, loader and decay on the course's split, at the batch size and the rate of the recipe."""
-    split = split_of(seed)
+    split, settings = split_of(seed), deepcopy(settings)  # fastai writes the range into them
     frame = pd.concat([split.train.frame, split.valid.frame], ignore_index=True)
     rows = list(range(len(frame)))
     table = Copied(
