@@ -148,6 +148,7 @@ def runs() -> dict[str, Score]:
         table[f"{edition}/course/bias decay-biases"] = partial(fit, model=bias, recipe=RECIPE, decay_biases=True)
     biases_alone = NO_DECAY._replace(n_factors=0)
     table["small-2016/course-no-decay/biases-alone"] = partial(fit, model=bias, recipe=biases_alone)
+    table["small-2016/biases-solved"] = partial(predictor, ALS, **unseeded(ALS(n_factors=0)))
     for name, recipe in {"course": RECIPE, "quick": QUICK}.items():
         table[f"small-2016/{name}/net"] = partial(fit, model=net, recipe=recipe)
     table["small-2016/quick/bias"] = partial(fit, model=bias, recipe=QUICK)

@@ -41,5 +41,5 @@ SETTLED_ON = 80_000  # training ratings: four fifths of a small edition
 
 RECIPE = Recipe(bs=512, epochs=5, lr=7.5e-3, wd=0.5, n_factors=50)
 
-#: A third of the time of RECIPE for about half a hundredth of a star: chapter 6 says how they hang together.
+#: A third of the time of RECIPE for about half a hundredth of a star: see the appendix on the recipe.
 QUICK = Recipe(bs=2048, epochs=4, lr=0.02, wd=1.5, n_factors=50)

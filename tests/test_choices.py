@@ -1,4 +1,4 @@
-"""What chapters 6, 8, 9 and 11 show and do not fit: it comes out again, and is as their words have it."""
+"""What chapters 3, 6, 8, 9 and 11 show and do not fit: it comes out again, and is as their words have it."""
 
 import numpy as np
 import pytest
@@ -15,12 +15,79 @@ def means(table, score):
 
 @pytest.mark.parametrize(
     ("table", "name"),
-    [("batches", "QUICK"), ("starts", "at the mean, 1 epochs"), ("ends", "30"), ("seeds", "the course recipe")],
+    [
+        ("batches", "QUICK"),
+        ("starts", "at the mean, 1 epochs"),
+        ("ranges", "dot product, decay, (0.5, 5.5)"),
+        ("decays", "L2 in Adam"),
+        ("products", "given the products, noisy, 50 factors"),
+        ("ends", "30"),
+        ("seeds", "the course recipe"),
+    ],
 )
 def test_what_is_measured_again_comes_out_again(table, name):
     measure, rows = choices.TABLES[table]
     for score, value in measure(0, **rows[name]).items():
         assert value == pytest.approx(STORED[table][name][score][0], rel=2e-3), score
+
+
+def behind(kind, ends, score="validation RMSE"):
+    """By how much a range is behind (0, 5.5), split by split."""
+    return np.subtract(STORED["ranges"][f"{kind}, {ends}"][score], STORED["ranges"][f"{kind}, (0, 5.5)"][score])
+
+
+def test_room_above_five_stars_pays_once_decay_is_on_and_not_before():
+    narrow = "dot product, no decay"
+    assert (behind(narrow, "(0.5, 5)") < 0).all()
+    assert (behind(narrow, "(0.5, 5)", "cold left out") < 0).all()
+    assert (behind(narrow, "(0, 5)", "cold left out") < 0).all()
+    for kind in ("dot product, decay", "with biases, decay"):
+        assert (behind(kind, "(0, 5)") > 0).all()
+        assert (behind(kind, "(0.5, 5)") > behind(kind, "(0.5, 5.5)")).all()
+
+
+def test_the_best_range_is_ahead_of_the_courses_by_a_thousandth_once_there_are_biases():
+    assert 0.0005 < -behind("with biases, decay", "(0.5, 5.5)").mean() < 0.002
+    assert (behind("with biases, decay", "(0.5, 5.5)") < 0).all()
+    assert -behind("dot product, decay", "(0.5, 5.5)").mean() > 0.004
+    assert -behind("dot product, decay", "(0.5, 5.5)", "cold left out").mean() < 0.002
+
+
+def test_a_decay_has_a_best_value_and_leaves_factors_shorter():
+    last, length = means("decays", "validation RMSE, epoch 5"), means("decays", "median length")
+    none, *some = [f"λ = {wd:g}" for wd in (0, 0.2, 0.5, 1, 2, 5)]
+    assert min(some, key=last.__getitem__) == "λ = 0.5"
+    assert [length[row] for row in (none, *some)] == sorted((length[row] for row in (none, *some)), reverse=True)
+    by_epoch = [means("decays", f"validation RMSE, epoch {n}") for n in range(1, 6)]
+    assert min(range(5), key=lambda n: by_epoch[n][none]) == 1
+    assert all(min(range(5), key=lambda n: by_epoch[n][row]) == 4 for row in ("λ = 0.5", "λ = 5"))
+    assert last["λ = 0.5"] < min(epoch[none] for epoch in by_epoch) - 0.01
+
+
+def test_l2_in_adam_is_harshest_on_rare_films_and_shortens_all():
+    def kept(row, count):
+        score = f"median length, {count}+"
+        return means("decays", score)[row] / means("decays", score)["λ = 0"]
+
+    assert kept("L2 in Adam", 1) < 0.2 < 0.6 < kept("λ = 0.5", 1)
+    assert 0.5 < kept("L2 in Adam", 64) < kept("λ = 0.5", 64) < 0.7
+    last = means("decays", "validation RMSE, epoch 5")
+    assert abs(last["L2 in Adam"] - last["λ = 0.5"]) < 0.002
+
+
+def test_a_net_multiplies_worse_with_more_factors_and_better_with_more_pairs():
+    missed = {name: np.median(row["missed"]) for name, row in STORED["products"].items()}
+    for kind in ("net, exact", "net, noisy"):
+        by_factors = [missed[f"{kind}, {k} factors"] for k in (1, 5, 20, 50)]
+        assert by_factors == sorted(by_factors) and by_factors[0] < 0.02
+    assert max(missed[f"given the products, noisy, {k} factors"] for k in (1, 5, 20, 50)) < 0.01
+    more = [missed[f"net, noisy, 20 factors{pairs}"] for pairs in (", 20,000 pairs", ", 40,000 pairs", "")]
+    assert more[0] > 1.3 * more[1] > 1.69 * more[2]
+
+
+def test_in_fastai_dropout_decides_between_net_and_dot_product():
+    error = means("fastai", "validation RMSE")
+    assert error["net with dropout"] < error["dot product"] - 0.01 < error["net as it comes"] - 0.03
 
 
 def test_larger_batches_want_a_higher_rate_and_that_a_stronger_decay():
