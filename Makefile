@@ -12,7 +12,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --dist loadfile --no-loadsc
 SOURCES = $(shell find book/. collabkit tools _build/executed _config.yml _toc.yml pyproject.toml .venv/installed \
 	-not -name '*.pyc' -not -name __pycache__ -not -path '*/.ipynb_checkpoints*' 2>/dev/null)
 
-.PHONY: help venv book serve test gpu lint format notebooks bands figures reproduce bench versions links repository clean distclean
+.PHONY: help venv book serve pdf card weight test gpu lint format notebooks bands figures reproduce bench versions links repository clean distclean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,18 @@ _build/pages: $(SOURCES)
 serve: ## Show the built book at http://localhost:8000 (PORT=… for another).
 	@test -f $(PAGE) || $(MAKE) book
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+pdf: ## Print the built book to _build/book.pdf (SOLUTIONS=no leaves them out); needs Chromium.
+	@test -f $(PAGE) || $(MAKE) book
+	@$(BIN)/python -m tools.pdf $(if $(SOLUTIONS),--solutions $(SOLUTIONS))
+
+card: ## Draw the picture that links to the book show, from its front page; needs Chromium.
+	@test -f $(PAGE) || $(MAKE) book
+	@$(BIN)/python -m tools.card
+
+weight: ## Measure what the first view of each page weighs, and how long it takes; needs Chromium.
+	@test -f $(PAGE) || $(MAKE) book
+	@$(BIN)/python -m benchmarks.page_weight
 
 test: lint ## Check style and types, then run all tests and all notebooks.
 	@$(PYTEST)

@@ -1,7 +1,7 @@
 """The built pages in a browser of this machine: served as a web server would, compressed, to Debian's Chromium.
 
-What measures the pages (benchmarks/page_weight.py), prints them (tools/pdf.py) and draws the preview card (tools/card.py)
-opens them here.
+What measures the pages (benchmarks/page_weight.py), prints them (tools/pdf.py) and draws the preview card
+(tools/card.py) opens them here.
 """
 
 from __future__ import annotations

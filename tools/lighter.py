@@ -1,9 +1,9 @@
 """A Sphinx extension: a page asks for what its first view needs, and for nothing else.
 
-Out of each page that was written go the theme's 1.5 MB script of icons (its stylesheet draws the same ones from a font),
-the search index but on the page of the search, and MathJax where there is no formula. Formulas in sight are set first, all
-others once the browser has nothing else to do. Pictures come when a reader scrolls to them, and keep their place until
-then. `python -m benchmarks.page_weight` measures what is left.
+Out of each page that was written go the theme's 1.5 MB script of icons (its stylesheet draws the same ones from a
+font), the search index but on the page of the search, and MathJax where there is no formula. Formulas in sight are set
+first, all others once the browser has nothing else to do. Pictures come when a reader scrolls to them, and keep their
+place until then. `python -m benchmarks.page_weight` measures what is left.
 """
 
 from __future__ import annotations
