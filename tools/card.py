@@ -20,8 +20,9 @@ LAYOUT = """
 body, .bd-main, .bd-content, .bd-article-container, .bd-article { display: block; margin: 0; padding: 0 !important;
     max-width: none !important; background: #fff; }
 .bd-article > section, .bd-article > section > section { display: contents; }
-.bd-article { display: grid !important; grid-template: auto 1fr / 500px 1fr; column-gap: 40px; width: 1200px; height: 630px;
-    box-sizing: border-box; padding: 64px 56px !important; border-bottom: 14px solid #00598c; }
+.bd-article { display: grid !important; grid-template: auto 1fr / 500px 1fr; column-gap: 40px;
+    width: 1200px; height: 630px; box-sizing: border-box; padding: 64px 56px !important;
+    border-bottom: 14px solid #00598c; }
 .bd-article h1 { grid-area: 1 / 1; margin: 0 !important; font-size: 58px !important; line-height: 1.1; }
 .bd-article p { grid-area: 2 / 1; margin: 24px 0 0; font-size: 25px; line-height: 1.45; }
 .card-picture { grid-area: 1 / 2 / 3 / 3; align-self: center; margin: 0 !important; }
