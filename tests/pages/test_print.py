@@ -7,7 +7,7 @@ from io import BytesIO
 
 import pytest
 
-from tools.browser import ROOT, serve
+from tools.browser import BUILT, ROOT, pages, serve
 
 PdfReader = pytest.importorskip("pypdf").PdfReader
 
@@ -44,6 +44,11 @@ BEYOND = """() => Math.max(...[...document.querySelectorAll("article, article *"
         ? part.getBoundingClientRect().left + part.scrollWidth : 0)) ) - document.documentElement.clientWidth"""
 
 
+WIDEST = """() => [...document.querySelectorAll("article *")]
+    .filter((part) => part.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+    .slice(0, 3).map((part) => `${part.tagName}.${part.className}: ${part.textContent.slice(0, 60)}`)"""
+
+
 def test_paper_is_light_and_cuts_no_line(address, browser):
     tab = open_page(browser, f"{address}/one.html")
     colours = "getComputedStyle(document.documentElement)"
@@ -78,3 +83,18 @@ def test_all_pages_are_one_document_and_links_stay_in_it(address, browser, tmp_p
     links = [link.get_object() for page in pdf.pages for link in page.get("/Annots", ())]
     leads = [link["/Dest"][0].get_object() for link in links if "/Dest" in link]
     assert pdf.pages[1] in leads and not any("127.0.0.1" in str(link) for link in links)
+
+
+@pytest.fixture(scope="module")
+def book():
+    if not (BUILT / pages()[0]).exists():
+        pytest.skip("the pages are not built: `make book`")
+    with serve() as address:
+        yield address
+
+
+@pytest.mark.parametrize("page", pages())
+def test_no_line_of_a_page_is_cut(page, book, browser):
+    tab = open_page(browser, f"{book}/{page}")
+    assert tab.evaluate(BEYOND) <= 1, tab.evaluate(WIDEST)
+    tab.close()
