@@ -25,9 +25,9 @@ PICTURE = re.compile(r'<img(?![^>]*(?: loading=|logo__image))(?P<before>[^>]*) s
 LOADED = {"load": ["input/tex", "output/chtml", "a11y/assistive-mml", "ui/lazy"]}
 IN_SIGHT_FIRST = (
     "MathJax.startup = {pageReady() {"
-    "const idle = new Promise((done) => (window.requestIdleCallback ?? setTimeout)(done));"
-    "const seen = MathJax.startup.defaultPageReady();"
-    "window.formulas = Promise.all([seen, idle]).then(() => MathJax.startup.document.lazyTypesetAll());"
+    "const seen = MathJax.startup.defaultPageReady(), idle = window.requestIdleCallback ?? setTimeout;"
+    "window.formulas = seen.then(() => document.fonts.ready).then(() => new Promise((done) => idle(done)))"
+    ".then(() => MathJax.startup.document.lazyTypesetAll());"
     "return seen;"
     "}};"
 )

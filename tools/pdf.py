@@ -23,6 +23,11 @@ ALL_HERE = """async () => {
     for (const picture of document.images) picture.loading = "eager";
     await Promise.all([...document.images].map((picture) => picture.decode().catch(() => {})));
     await document.fonts.ready;
+    for (const formula of document.querySelectorAll("mjx-container")) {  // one that is too long for a line is smaller
+        const room = formula.closest(".math").parentElement.clientWidth;
+        const wide = formula.firstElementChild.getBoundingClientRect().width;
+        if (wide > room) formula.style.fontSize = `${Math.floor(100 * room / wide)}%`;
+    }
 }"""
 
 
