@@ -36,18 +36,6 @@ serve: ## Show the built book at http://localhost:8000 (PORT=… for another).
 	@test -f $(PAGE) || $(MAKE) book
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
-pdf: ## Print the built book to _build/book.pdf (SOLUTIONS=no leaves them out); needs Chromium.
-	@test -f $(PAGE) || $(MAKE) book
-	@$(BIN)/python -m tools.pdf $(if $(SOLUTIONS),--solutions $(SOLUTIONS))
-
-card: ## Draw the picture that links to the book show, from its front page; needs Chromium.
-	@test -f $(PAGE) || $(MAKE) book
-	@$(BIN)/python -m tools.card
-
-weight: ## Measure what the first view of each page weighs, and how long it takes; needs Chromium.
-	@test -f $(PAGE) || $(MAKE) book
-	@$(BIN)/python -m benchmarks.page_weight
-
 test: lint ## Check style and types, then run all tests and all notebooks.
 	@$(PYTEST)
 
@@ -97,6 +85,18 @@ links: venv ## Check that the links in the book still lead somewhere (needs the 
 
 repository: venv ## Print the repository's URL, or move the project: make repository URL=https://github.com/OWNER/NAME
 	@$(BIN)/python tools/repository.py $(URL)
+
+pdf: ## Print the built book to _build/book.pdf (SOLUTIONS=no leaves them out); needs Chromium.
+	@test -f $(PAGE) || $(MAKE) book
+	@$(BIN)/python -m tools.pdf $(if $(SOLUTIONS),--solutions $(SOLUTIONS))
+
+card: ## Draw the picture that links to the book show, from its front page; needs Chromium.
+	@test -f $(PAGE) || $(MAKE) book
+	@$(BIN)/python -m tools.card
+
+weight: ## Measure what the first view of each page weighs, and how long it takes; needs Chromium.
+	@test -f $(PAGE) || $(MAKE) book
+	@$(BIN)/python -m benchmarks.page_weight
 
 clean: ## Remove what was built, and caches; keep .venv.
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

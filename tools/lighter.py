@@ -53,7 +53,7 @@ def picture(found: re.Match, folder: Path) -> str:
     if " width=" not in found["before"] and " style=" not in found["before"]:
         with Image.open(folder / found["source"]) as image:
             attributes += f' width="{image.width}" height="{image.height}"'
-    return f'<img{attributes}{found["before"]} src="{found["source"]}"'
+    return f'<img{found["before"]} src="{found["source"]}"{attributes}'
 
 
 def lighten(app, error) -> None:
