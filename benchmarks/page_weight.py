@@ -46,7 +46,9 @@ def once(browser, address: str, page: str) -> Weight:
         devtools.send("Network.enable")
         devtools.on("Network.loadingFinished", lambda event: bytes_of.append(event["encodedDataLength"]))
         devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
-        tab.goto(f"{address}/{page}", wait_until="load")
+        answer = tab.goto(f"{address}/{page}", wait_until="load")
+        if answer is None or not answer.ok:
+            raise SystemExit(f"{page} is not among the built pages: `make book` builds them")
         seconds = tab.evaluate(READY)
         metrics = {one["name"]: one["value"] for one in devtools.send("Performance.getMetrics")["metrics"]}
         return Weight(page, sum(bytes_of) / 1000, len(bytes_of), metrics["TaskDuration"], seconds)

@@ -35,7 +35,9 @@ def open_page(browser, url: str, solutions: bool = True):
     """A tab with the page as it is printed: light, formulas set, pictures there."""
     tab = browser.new_page(viewport={"width": WIDTH, "height": 1000}, color_scheme="light")
     tab.add_init_script("localStorage.setItem('mode', 'light'); localStorage.setItem('theme', 'light')")
-    tab.goto(url, wait_until="load")
+    answer = tab.goto(url, wait_until="load")
+    if answer is None or not answer.ok:
+        raise SystemExit(f"{url} is not among the built pages: `make book` builds them")
     tab.emulate_media(media="print")
     tab.evaluate("choice => { document.documentElement.dataset.solutions = choice; }", "yes" if solutions else "no")
     tab.evaluate(ALL_HERE)
