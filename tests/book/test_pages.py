@@ -24,6 +24,7 @@ APPLY = (
     "folded",
     "shapes",
     "figure",
+    "captions",
     "markup",
     "citations",
     "numbers",

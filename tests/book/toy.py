@@ -20,6 +20,11 @@ def code(text: str, *tags: str) -> NotebookNode:
     return new_code_cell(dedent(text).strip(), metadata={"tags": list(tags)} if tags else {})
 
 
+def figure(text: str, caption: str, name: str) -> NotebookNode:
+    shown = {"image": {"alt": caption}, "figure": {"caption": caption, "name": name}}
+    return new_code_cell(text, metadata={"mystnb": shown})
+
+
 def exercise(k: int) -> list[NotebookNode]:
     student = f"my_answer_{k} = None  # your code here\n\nch09.check_{k}(my_answer_{k})"
     solution = f"# @title Solution 9.{k}\nsolution_{k} = {k}\nassert ch09.check_{k}(solution_{k})"
@@ -51,7 +56,7 @@ def chapter() -> NotebookNode:
             factors = np.arange(6.0).reshape(3, 2)  # (U, K)
         """),
         markdown("## A picture\n\n:::{tip}\nLook at the slope.\n:::"),
-        code('plt.plot(factors)\nplt.title("Factors")'),
+        figure('plt.plot(factors)\nplt.title("Factors")\nplt.show()', "The factors of three users.", "fig-factors"),
         markdown("## What you should see\n\nA score inside its band."),
         code('from collabkit import band\n\nband("toy").check(0.5)'),
         markdown("## Quick check\n\nTwo questions."),
