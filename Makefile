@@ -53,9 +53,10 @@ format: venv ## Mend style and import order, and write the notebooks' set-up cel
 	@$(BIN)/ruff format .
 	@$(MAKE) --no-print-directory notebooks
 
-notebooks: venv ## Drop outputs from the notebooks, write their set-up cell and the README's table of them.
+notebooks: venv ## Drop outputs from the notebooks; write what is generated in them, the README's table and the map of concepts.
 	@$(BIN)/python tools/notebooks.py setup
 	@$(BIN)/python -m tools.contents
+	@$(BIN)/python -m tools.concepts
 
 bands: venv ## Measure again the scores that chapters are checked against (ONLY=name for some).
 	@$(BIN)/python -m benchmarks.bands $(ONLY)

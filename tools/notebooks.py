@@ -1,7 +1,7 @@
 """Keep the notebooks clean, give every chapter the same set-up cell, and translate chapters for Colab.
 
     python tools/notebooks.py clean [PATH ...]  drop outputs, counts and stray metadata, in place
-    python tools/notebooks.py setup [PATH ...]  the same, and write the generated set-up cell and the folds
+    python tools/notebooks.py setup [PATH ...]  the same, and write the set-up cell, the folds, the minutes of reading
     python tools/notebooks.py check [PATH ...]  exit 1, naming each notebook that setup would change
     python tools/notebooks.py plain OUT         copies in plain Markdown, for Colab and GitHub
 
@@ -24,7 +24,7 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # so that the file also runs as a script
 
-from tools import myst, wheels  # noqa: E402
+from tools import myst, reading, wheels  # noqa: E402
 
 PLACEHOLDER_URL = "https://github.com/your_name/collabkit"
 
@@ -145,7 +145,8 @@ def fold(tag: str, how: str, what: str) -> NotebookNode:
 
 
 def set_up(nb: NotebookNode, url: str | None = None) -> NotebookNode:
-    """Write the generated set-up cell, over the one tagged "setup" or as the third cell; fold what the book folds.
+    """Write the generated set-up cell, over the one tagged "setup" or as the third cell; fold what the book folds; say
+    how long it takes to read.
 
     In Colab a folded cell is a form: it shows its `# @title` and the button *Show code*.
     """
@@ -160,6 +161,7 @@ def set_up(nb: NotebookNode, url: str | None = None) -> NotebookNode:
             cell.metadata.update(fold("solution", "hide-cell", "the solution"))
         if {"hide-input", "hide-cell"} & set(cell.metadata.get("tags", [])):
             cell.metadata["cellView"] = "form"
+    reading.write(nb)
     return nb
 
 

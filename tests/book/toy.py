@@ -44,7 +44,7 @@ def chapter() -> NotebookNode:
 
             - **You need**: nothing.
             - **You will learn**: the order of things.
-            - **Minutes**: read 2 · run 1 s; no GPU is needed
+            - **Minutes**: read 5 · run 1 s; no GPU is needed
         """),
         code("", "setup"),
         markdown("## A first step\n\nTwo factors $p_u$, as in {cite:t}`koren2009matrix`, and a rate of 0.05."),
