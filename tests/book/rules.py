@@ -14,8 +14,6 @@ from tools import myst, notebooks, reading
 RULES: list[Callable[[Chapter], Iterator[str]]] = []
 ENDING = ("What you should see", "Quick check", "Exercises", "Summary", "Further reading")
 STEPS = ("Warm-up", "Build", "Stretch")
-PENDING = {1, 2, 3, 4, 6, 8}  # chapters whose figures wait for their captions; a test takes them out of here
-STILL_TOO_LONG = {6, 7}  # chapters over tools.reading.LONGEST: none comes in, and each is to go
 
 
 def rule(function):
@@ -57,11 +55,8 @@ def reading_time(chapter: Chapter) -> Iterator[str]:
     exact, said = reading.minutes(chapter.nb), reading.said(chapter.nb)
     if said and said[0] != reading.rounded(exact):
         yield f"it takes {exact:.1f} minutes to read and says {said[0]}: run `python tools/notebooks.py setup`"
-    listed = chapter.number in STILL_TOO_LONG
-    if exact > reading.LONGEST and not listed:
+    if exact > reading.LONGEST:
         yield f"it takes {exact:.1f} minutes to read, and {reading.LONGEST} are allowed: cut, fold, or make it two"
-    if exact <= reading.LONGEST and listed:
-        yield f"it takes {exact:.1f} minutes to read: take {chapter.number} out of STILL_TOO_LONG"
 
 
 @rule
