@@ -36,8 +36,10 @@ serve: ## Show the built book at http://localhost:8000 (PORT=… for another).
 	@test -f $(PAGE) || $(MAKE) book
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
-test: lint ## Check style and types, then run all tests and all notebooks.
+test: lint ## Check style and types, run all tests and all notebooks, then look at the pages in a browser.
 	@$(PYTEST)
+	@$(MAKE) --no-print-directory _build/pages
+	@$(PYTEST) --dist worksteal tests/pages
 
 gpu: ## On a machine with a GPU: speeds, notebooks and tests, nothing installed (ONLY="speeds tests" for some).
 	@if $(BIN)/python -c "" 2>/dev/null; then python=$(BIN)/python; else python=$(PYTHON); fi; \

@@ -25,11 +25,13 @@ class BayesianMF:
     r"""Matrix factorization with biases, averaged over its posterior by block Gibbs sampling.
 
     .. math::
-        r_{ui} &\sim N\bigl(\mu + b_u + b_i + p_u^\top q_i,\; 1/(\alpha w_u)\bigr),
-            \qquad w_u \sim \Gamma(\nu/2, \nu/2)
+        r_{ui} &\sim N\bigl(\mu + b_u + b_i + p_u^\top q_i,\; 1/(\alpha w_u)\bigr)
 
-        [b_i, q_i] &\sim N\bigl(B^\top [1, x_i],\; \Lambda^{-1}\bigr),
-            \qquad B_{fk} \sim N\bigl(0, 1/(\lambda \Lambda_{kk})\bigr)
+        w_u &\sim \Gamma(\nu/2, \nu/2)
+
+        {[b_i, q_i]} &\sim N\bigl(B^\top [1, x_i],\; \Lambda^{-1}\bigr)
+
+        B_{fk} &\sim N\bigl(0, 1/(\lambda \Lambda_{kk})\bigr)
 
     and the same for users. Λ is diagonal; Λ, λ and α have weak gamma priors, so nothing is tuned by hand. A sweep draws
     each block given all the others: both tables (one small Gaussian an owner), what their priors depend on, the noise.

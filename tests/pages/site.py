@@ -1,0 +1,85 @@
+"""The built book as a reader gets it: served from this machine, opened in a browser, and what was heard meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+from tools.notebooks import ROOT
+
+HTML = ROOT / "_build/html"
+WIDTHS = {"desk": 1440, "phone": 390}
+THEMES = ("light", "dark")
+PAPER = 718  # CSS pixels between the margins of an A4 sheet: 210 mm less 1 cm on either side
+
+
+def built() -> list[str]:
+    """The pages that readers get, and of the package's sources the longest alone: they are all made alike."""
+    sources = sorted(HTML.glob("_modules/**/*.html"), key=lambda path: path.stat().st_size)
+    pages = [*HTML.glob("book/**/*.html"), *HTML.glob("genindex.html"), *HTML.glob("search.html"), *sources[-1:]]
+    return sorted(path.relative_to(HTML).as_posix() for path in pages)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+class Visitor:
+    """One tab that goes from page to page, and hears what goes wrong."""
+
+    def __init__(self, browser, address: str) -> None:
+        self.address = address
+        self.heard: list[str] = []
+        self.tab = browser.new_context(color_scheme="light").new_page()
+        self.tab.on("console", self.console)
+        self.tab.on("pageerror", lambda error: self.heard.append(f"error in a script: {error}"))
+        self.tab.on("request", self.request)
+        self.tab.on("requestfailed", lambda request: self.heard.append(f"no answer from {request.url}"))
+        self.tab.on("response", self.response)
+
+    def console(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.heard.append(f"{message.type} in the console: {message.text}")
+
+    def request(self, request) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:", "about:")):
+            self.heard.append(f"asked another host: {request.url}")
+
+    def response(self, response) -> None:
+        if response.status >= 400:
+            self.heard.append(f"{response.status} for {response.url}")
+
+    def open(self, page: str, width: int):
+        """The tab, once the page and its formulas stand."""
+        self.tab.goto("about:blank")  # so that the last page has said all
+        self.faults()
+        self.heard.clear()
+        self.tab.emulate_media(media="screen", color_scheme="light")
+        self.tab.set_viewport_size({"width": width, "height": 900})
+        self.tab.goto(self.address + page)
+        self.tab.evaluate("window.MathJax?.startup?.promise")
+        return self.tab
+
+    def faults(self) -> list[str]:
+        """What went wrong since the page was opened; a moment later, for what is said is heard in turn."""
+        self.tab.wait_for_timeout(50)
+        return self.heard
+
+    def theme(self, name: str) -> None:
+        """As the operating system says it, which is what the pages follow unless their button was pressed."""
+        self.tab.emulate_media(color_scheme=name)
+        self.tab.wait_for_function("name => (document.documentElement.dataset.theme ?? name) === name", arg=name)

@@ -1,0 +1,38 @@
+"""Every page of the built book, at the width of a desk and of a phone, in the light and in the dark, and on paper."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.pages import checks, site
+
+# The longest first, so that two workers end together.
+PAGES = sorted(site.built(), key=lambda page: -(site.HTML / page).stat().st_size)
+
+
+def test_the_book_is_built():
+    assert PAGES, "no pages in _build/html: `make book` builds them"
+
+
+@pytest.mark.parametrize("width", site.WIDTHS)
+@pytest.mark.parametrize("page", PAGES)
+def test_page(visitor, page, width):
+    tab = visitor.open(page, site.WIDTHS[width])
+    checks.prepare(tab)
+    faults = []
+    for theme in site.THEMES:
+        visitor.theme(theme)
+        faults += [f"{theme}: {fault}" for fault in checks.colours(tab)]
+    # What a page is made of is the same in both themes: each is asked at one width.
+    visitor.theme("light" if width == "desk" else "dark")
+    for check in (checks.accessible, checks.sideways, checks.pictures, checks.copies, checks.focus):
+        faults += check(tab)
+    if width == "desk":
+        tab.emulate_media(media="print")
+        tab.set_viewport_size({"width": site.PAPER, "height": 1000})
+        faults += [f"print: {fault}" for fault in checks.printed(tab)]
+    faults += visitor.faults()
+    if faults:
+        pytest.fail("\n".join(f"{times} x {fault}" for fault, times in Counter(faults).items()), pytrace=False)
