@@ -28,7 +28,7 @@ MENDED: dict[str, str | Callable[[re.Match[str]], str]] = {
     r'(<div class="output text_html)(">)(?=(?:<style[^<]*</style>|\s|<div>)*<table)': (
         r'\1 data-table" role="group" aria-label="Table\2'
     ),
-    r'(<img alt="[^"]*" src="[^"]*/_images/[^>]*/>)': (
+    r'(<img [^>]*src="[^"]*/_images/[0-9a-f]{40,}\.png"[^>]*>)': (
         r'<div class="output picture" tabindex="0" role="group" aria-label="Figure">\1</div>'
     ),
     r'(<div class="pst-scrollable-table-container")': r'\1 role="group" aria-label="Table"',

@@ -3,7 +3,6 @@ window.checks = (() => {
   const all = (selector) => [...document.body.querySelectorAll(selector)];
   const seen = (element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
   const name = (element) => element.cloneNode(false).outerHTML.slice(0, 160);
-  const scrolls = (style) => /auto|scroll/.test(style.overflowX);
   const clips = (style) => /auto|scroll|hidden|clip/.test(style.overflowX);
   const page = () => document.scrollingElement;
 
@@ -71,19 +70,5 @@ window.checks = (() => {
     return [...found.values()];
   }
 
-  function printed() {
-    const faults = sideways();
-    for (const e of all("*")) {
-      if (!seen(e) || e.closest("svg, mjx-assistive-mml, .visually-hidden, .sr-only")) continue;
-      const box = e.getBoundingClientRect();
-      if (box.width < 2 || box.height < 2) continue;
-      const style = getComputedStyle(e);
-      if (style.display === "inline") continue;
-      if (clips(style) && e.scrollWidth > e.clientWidth + 1) faults.push(`cut on paper at the right: ${name(e)}`);
-      else if (scrolls(style) && box.height > 900) faults.push(`a box that scrolls is not broken between sheets: ${name(e)}`);
-    }
-    return faults;
-  }
-
-  return { sideways, pictures, focus, copies, inks, printed };
+  return { sideways, pictures, focus, copies, inks };
 })();

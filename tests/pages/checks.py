@@ -54,8 +54,3 @@ def axe(tab, where: str, options: dict) -> list[str]:
         for rule in found["violations"]
         for node in rule["nodes"]
     ]
-
-
-def printed(tab) -> list[str]:
-    """On paper nothing scrolls: a line that is wider than the sheet, or in a box that scrolls, is cut."""
-    return tab.evaluate("checks.printed()")

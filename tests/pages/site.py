@@ -14,7 +14,6 @@ from tools.notebooks import ROOT
 HTML = ROOT / "_build/html"
 WIDTHS = {"desk": 1440, "phone": 390}
 THEMES = ("light", "dark")
-PAPER = 718  # CSS pixels between the margins of an A4 sheet: 210 mm less 1 cm on either side
 
 
 def built() -> list[str]:
@@ -71,7 +70,7 @@ class Visitor:
         self.tab.emulate_media(media="screen", color_scheme="light")
         self.tab.set_viewport_size({"width": width, "height": 900})
         self.tab.goto(self.address + page)
-        self.tab.evaluate("window.MathJax?.startup?.promise")
+        self.tab.evaluate("window.MathJax?.startup?.promise?.then(() => window.formulas)")
         return self.tab
 
     def faults(self) -> list[str]:

@@ -10,7 +10,7 @@ SOUND = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A p
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"></head>
 <body><main><h1>A page</h1><article><p>Text, and <a href="#">a link</a>.</p>PLANT</article></main></body></html>"""
 DOT = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
-WIDE = "<pre STYLE>" + "wide " * 300 + "</pre>"
+WIDE = "<pre>" + "wide " * 300 + "</pre>"
 PLANTS = {
     "sideways": (checks.sideways, WIDE, "the page is"),
     "picture without words": (checks.pictures, f'<img src="{DOT}" alt="">', "<img"),
@@ -21,13 +21,6 @@ PLANTS = {
     "best practice": (checks.accessible, "</article></main><p>Outside</p>", "region"),
     "small target": (checks.accessible, '<button style="width:9px;height:9px;padding:0"></button>' * 2, "target-size"),
     "pale": (checks.colours, '<p style="color: #aaa">Pale</p>', "color-contrast"),
-    "cut at the right": (checks.printed, WIDE.replace("STYLE", 'style="overflow: auto"'), "cut on paper"),
-    "wider than the sheet": (checks.printed, WIDE, "the page is"),
-    "one box, two sheets": (
-        checks.printed,
-        f'<div style="overflow-y: auto">{"<p>Line</p>" * 90}</div>',
-        "not broken between sheets",
-    ),
 }
 HEARD = {
     "console": ("<script>console.warn('late')</script>", "warning in the console: late"),
@@ -44,7 +37,7 @@ def toy(browser, tmp_path_factory):
     with site.served(folder) as address:
         visitor = site.Visitor(browser, address)
 
-        def opened(plant, width=site.PAPER):
+        def opened(plant, width=390):
             page = folder / f"{len(list(folder.iterdir()))}.html"  # another name each time: a browser keeps what it had
             page.write_text(SOUND.replace("PLANT", plant), "utf8")
             checks.prepare(visitor.open(page.name, width))

@@ -1,4 +1,4 @@
-"""Every page of the built book, at the width of a desk and of a phone, in the light and in the dark, and on paper."""
+"""Every page of the built book, at the width of a desk and of a phone, in the light and in the dark. On paper: test_print.py."""
 
 from __future__ import annotations
 
@@ -29,10 +29,6 @@ def test_page(visitor, page, width):
     visitor.theme("light" if width == "desk" else "dark")
     for check in (checks.accessible, checks.sideways, checks.pictures, checks.copies, checks.focus):
         faults += check(tab)
-    if width == "desk":
-        tab.emulate_media(media="print")
-        tab.set_viewport_size({"width": site.PAPER, "height": 1000})
-        faults += [f"print: {fault}" for fault in checks.printed(tab)]
     faults += visitor.faults()
     if faults:
         pytest.fail("\n".join(f"{times} x {fault}" for fault, times in Counter(faults).items()), pytrace=False)
