@@ -1,6 +1,6 @@
 """A Sphinx extension: what the theme, Sphinx and pandas write that not everybody can use, mended in the finished pages.
 
-Each entry of `MENDED` is one fault; when a newer version writes something else, `tests/pages` finds it again.
+Each entry of `MENDED` is one fault, and twice gives the same; when a newer version writes something else, `tests/pages` finds it again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 MENDED: dict[str, str | Callable[[re.Match[str]], str]] = {
     # The corner of a table is no heading.
-    r"<th(?: [^>]*)?>(?:\s|&nbsp;)*</th>": "<td></td>",
+    r"<th(?: [^>]*)?>(?:\s|&nbsp;|<p></p>)*</th>": "<td></td>",
     # A signature of several lines is a list without terms, inside of a term.
     r"<dl>\n((?:<dd>.*</dd>\n)+)</dl>": lambda found: re.sub(
         r"<dd>(.*)</dd>\n", r'<span class="sig-line">\1</span>', found[1]
@@ -23,15 +23,15 @@ MENDED: dict[str, str | Callable[[re.Match[str]], str]] = {
     r'(<summary|<button class="btn search-button-field [^>]*?) aria-label="[^"]*"': r"\1",
     r'(<i class="theme-switch [^>]*?) title="[^"]*"': r"\1",
     # The sidebar's logo stands outside of all landmarks.
-    r'(<div id="pst-primary-sidebar")': r'\1 role="complementary" aria-label="Contents"',
+    r'(<div id="pst-primary-sidebar")(?! role)': r'\1 role="complementary" aria-label="Contents"',
     # The box that a wide table or figure scrolls in has no name; the theme lets the Tab key stop there when it scrolls.
     r'(<div class="output text_html)(">)(?=(?:<style[^<]*</style>|\s|<div>)*<table)': (
         r'\1 data-table" role="group" aria-label="Table\2'
     ),
-    r'(<img [^>]*src="[^"]*/_images/[0-9a-f]{40,}\.png"[^>]*>)': (
+    r'(?<!aria-label="Figure">)(<img [^>]*src="[^"]*/_images/[0-9a-f]{40,}\.png"[^>]*>)': (
         r'<div class="output picture" tabindex="0" role="group" aria-label="Figure">\1</div>'
     ),
-    r'(<div class="pst-scrollable-table-container")': r'\1 role="group" aria-label="Table"',
+    r'(<div class="pst-scrollable-table-container")(?! role)': r'\1 role="group" aria-label="Table"',
 }
 
 

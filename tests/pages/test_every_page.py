@@ -1,4 +1,4 @@
-"""Every page of the built book, at the width of a desk and of a phone, in the light and in the dark. On paper: test_print.py."""
+"""Every page of the built book, at the width of a desk and of a phone, in both themes. On paper: test_print.py."""
 
 from __future__ import annotations
 
