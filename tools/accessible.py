@@ -1,6 +1,7 @@
 """A Sphinx extension: what the theme, Sphinx and pandas write that not everybody can use, mended in the finished pages.
 
-Each entry of `MENDED` is one fault, and twice gives the same; when a newer version writes something else, `tests/pages` finds it again.
+Each entry of `MENDED` is one fault, and twice gives the same. When a newer version writes something else, `tests/pages`
+finds it again.
 """
 
 from __future__ import annotations
