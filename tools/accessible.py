@@ -49,7 +49,7 @@ def names_left(table: re.Match[str]) -> str:
 
     def marked(row: re.Match[str]) -> str:
         cells = iter(range(width))
-        if len(CELL.findall(row[0])) != width:
+        if len(CELL.findall(row[0])) != width or 'class="words' in row[0]:
             return row[0]
         return CELL.sub(lambda cell: mark(cell[0]) if next(cells) in words else cell[0], row[0])
 
@@ -68,13 +68,17 @@ def mend(page: str) -> str:
 
 
 def once(index: str) -> str:
-    """The search index, where a page's own title leads to the page: as a section of it, it would be found once more."""
+    """The search index, where the heading of a page is the page: it is numbered as one alone, and was found as two."""
     start, end = index.index("{"), index.rindex("}") + 1
     found = json.loads(index[start:end])
-    for title, places in found["alltitles"].items():
-        for place in places:
-            if found["titles"][place[0]] == title:
-                place[1] = None
+    found["titles"] = [re.sub("<[^>]*>", "", title) for title in found["titles"]]
+    headings: dict[str, list] = {}
+    for heading, places in found["alltitles"].items():
+        for page, anchor in places:
+            title = found["titles"][page]
+            same = re.sub(r"^\d+\. ", "", title) == heading
+            headings.setdefault(title if same else heading, []).append([page, None if same else anchor])
+    found["alltitles"] = headings
     return index[:start] + json.dumps(found, ensure_ascii=False, separators=(",", ":")) + index[end:]
 
 
