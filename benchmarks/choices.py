@@ -284,7 +284,7 @@ def guesses(seed: int, recipe: Recipe) -> np.ndarray:
     split = random_split(load_movielens(), valid=0.1, test=0.1, seed=0)
     learn = fit_recipe(split, bias, recipe, seed)
     with learn.no_bar():
-        return learn.get_preds()[0].flatten().numpy()
+        return learn.get_preds()[0].flatten().cpu().numpy()
 
 
 def seeds(seed: int, recipe: Recipe) -> dict[str, float]:

@@ -321,10 +321,10 @@ class TestReading:
 class TestExercises:
     def test_a_check_sees_answers_on_the_cpu(self, elsewhere):
         seen = []
-        judge = check("0.0")(lambda *answers: seen.extend(answers))
+        judge = check("0.0")(lambda one, some, named: seen.extend([one, some, named]))
         module = torch.nn.Linear(2, 1).to(elsewhere)
         judge(torch.ones(2, device=elsewhere), [torch.ones((), device=elsewhere)], {1: torch.ones(1, device=elsewhere)})
-        judge(module)
+        check("0.0")(seen.append)(module)
         assert [str(one.device) for one in (seen[0], seen[1][0], seen[2][1], seen[3].weight)] == ["cpu"] * 4
         assert module.weight.device.type == NAME
 

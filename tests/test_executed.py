@@ -50,6 +50,7 @@ def keep(path: Path) -> None:
 
 def test_what_is_kept_is_what_ran_apart_from_the_clone_and_from_the_readers_own_ratings(clone, monkeypatch):
     monkeypatch.setenv("COLLABKIT_DATA", "/elsewhere")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # what is looked for below is what the notebook writes
     where = "import os\nprint(os.listdir(), os.environ.get('COLLABKIT_DATA'), os.environ['OMP_NUM_THREADS'])"
     path = write(clone, *CELLS, where, "1 / 0", tags=["raises-exception"])
     source, before = path.read_bytes(), sorted(clone.rglob("*"))
