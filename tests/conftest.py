@@ -128,15 +128,13 @@ def read_once():
 @pytest.fixture(scope="session")
 def browser():
     """A real Chromium; what a test opens in it is the test's own."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
+    if not (shutil.which("chromium") or shutil.which("google-chrome")):
         pytest.skip("no Chromium on the path: on Debian, apt-get install chromium")
-    playwright_api = pytest.importorskip("playwright.sync_api")
-    with playwright_api.sync_playwright() as playwright:
-        quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"]
-        running = playwright.chromium.launch(executable_path=chromium, args=quiet)
+    pytest.importorskip("playwright.sync_api")
+    from tools.browser import chromium
+
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from axe_playwright_python.base import AXE_SCRIPT
+from tests.axe import violations
 
 SCRIPT = Path(__file__).with_name("checks.js").read_text("utf8")
-LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLOURS = ["color-contrast", "link-in-text-block"]
 RULES = {rule: {"enabled": False} for rule in COLOURS}
 RULES["label-content-name-mismatch"] = {"enabled": True}  # of level A, and yet off unless one asks
@@ -15,7 +14,6 @@ RULES["label-content-name-mismatch"] = {"enabled": True}  # of level A, and yet 
 
 def prepare(tab) -> None:
     tab.evaluate(SCRIPT)
-    tab.evaluate(AXE_SCRIPT)
 
 
 def sideways(tab) -> list[str]:
@@ -38,19 +36,9 @@ def copies(tab) -> list[str]:
 
 def accessible(tab) -> list[str]:
     """axe's rules for WCAG 2.2, levels A and AA, and its best practice; colours apart, which differ by theme."""
-    return axe(tab, "document", {"runOnly": LEVELS, "rules": RULES})
+    return violations(tab, rules=RULES)
 
 
 def colours(tab) -> list[str]:
     """axe's rules about colours. Equal ink on equal ground is asked once: a page has thousands of words of code."""
-    return axe(tab, "checks.inks()", {"runOnly": COLOURS})
-
-
-def axe(tab, where: str, options: dict) -> list[str]:
-    options = {"resultTypes": ["violations"], "preload": False, **options}
-    found = tab.evaluate(f"options => axe.run({where}, options)", options)
-    return [
-        f"{rule['id']}: {node['html'][:160]}" + " ".join(check["message"] for check in node["any"])[:160]
-        for rule in found["violations"]
-        for node in rule["nodes"]
-    ]
+    return violations(tab, "checks.inks()", runOnly=COLOURS)

@@ -1,11 +1,12 @@
 import pytest
 
 from tests.pages import site
+from tools.browser import serve
 
 
 @pytest.fixture(scope="session")
 def book():
-    with site.served(site.HTML) as address:
+    with serve() as address:
         yield address
 
 

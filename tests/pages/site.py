@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
+from tools.browser import BUILT
 
-from tools.notebooks import ROOT
-
-HTML = ROOT / "_build/html"
 WIDTHS = {"desk": 1440, "phone": 390}
 THEMES = ("light", "dark")
 
 
 def built() -> list[str]:
     """The pages that readers get, and of the package's sources the longest alone: they are all made alike."""
-    sources = sorted(HTML.glob("_modules/**/*.html"), key=lambda path: path.stat().st_size)
-    pages = [*HTML.glob("book/**/*.html"), *HTML.glob("genindex.html"), *HTML.glob("search.html"), *sources[-1:]]
-    return sorted(path.relative_to(HTML).as_posix() for path in pages)
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    sources = sorted(BUILT.glob("_modules/**/*.html"), key=lambda path: path.stat().st_size)
+    pages = [*BUILT.glob("book/**/*.html"), *BUILT.glob("genindex.html"), *BUILT.glob("search.html"), *sources[-1:]]
+    return sorted(path.relative_to(BUILT).as_posix() for path in pages)
 
 
 class Visitor:
@@ -69,7 +47,7 @@ class Visitor:
         self.heard.clear()
         self.tab.emulate_media(media="screen", color_scheme="light")
         self.tab.set_viewport_size({"width": width, "height": 900})
-        self.tab.goto(self.address + page)
+        self.tab.goto(f"{self.address}/{page}")
         self.tab.evaluate("window.MathJax?.startup?.promise?.then(() => window.formulas)")
         return self.tab
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.pages import checks, site
+from tools.browser import serve
 
 SOUND = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A page</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"></head>
@@ -34,7 +35,7 @@ HEARD = {
 def toy(browser, tmp_path_factory):
     """``toy(plant)`` opens the page with something put into it."""
     folder = tmp_path_factory.mktemp("toy")
-    with site.served(folder) as address:
+    with serve(folder) as address:
         visitor = site.Visitor(browser, address)
 
         def opened(plant, width=390):
