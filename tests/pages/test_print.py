@@ -7,7 +7,7 @@ from io import BytesIO
 
 import pytest
 
-from tools.browser import BUILT, ROOT, pages, serve
+from tools.browser import ROOT, pages, serve
 
 PdfReader = pytest.importorskip("pypdf").PdfReader
 
@@ -82,14 +82,6 @@ def test_all_pages_are_one_document_and_links_stay_in_it(address, browser, tmp_p
     links = [link.get_object() for page in pdf.pages for link in page.get("/Annots", ())]
     leads = [link["/Dest"][0].get_object() for link in links if "/Dest" in link]
     assert pdf.pages[1] in leads and not any("127.0.0.1" in str(link) for link in links)
-
-
-@pytest.fixture(scope="module")
-def book():
-    if not (BUILT / pages()[0]).exists():
-        pytest.skip("the pages are not built: `make book`")
-    with serve() as address:
-        yield address
 
 
 @pytest.mark.parametrize("page", pages())

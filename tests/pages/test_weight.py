@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.page_weight import LIMIT_KB, LIMIT_S, TRIES, once
-from tools.browser import BUILT, pages, serve
+from tools.browser import pages
 from tools.lighter import lighter
 
 HEAD = """
@@ -46,18 +46,10 @@ def test_a_picture_waits_and_keeps_its_place(tmp_path):
     assert lighter(lighter_page, tmp_path / "page.html") == lighter_page
 
 
-@pytest.fixture(scope="module")
-def address():
-    if not (BUILT / pages()[0]).exists():
-        pytest.skip("the pages are not built: `make book`")
-    with serve() as address:
-        yield address
-
-
 @pytest.mark.parametrize("page", pages())
-def test_first_view_of_a_page_is_light_and_quick(page, address, browser):
+def test_first_view_of_a_page_is_light_and_quick(page, book, browser):
     for _ in range(TRIES):  # a busy machine makes a page slower, and none makes it quicker
-        weight = once(browser, address, page)
+        weight = once(browser, book, page)
         assert weight.kilobytes <= LIMIT_KB, weight
         if weight.busy <= LIMIT_S:
             return
