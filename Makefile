@@ -69,7 +69,7 @@ figures: venv ## Measure again what chapters show beside their own fits (ONLY=ch
 	done
 
 stills: venv ## Draw again the still pictures of the figures that move (ONLY=sigmoid for some).
-	@$(BIN)/python -m tools.figures $(ONLY)
+	@$(BIN)/python -m tools.stills $(ONLY)
 
 reproduce: venv ## Run the five published notebooks again, in full (ONLY="A D" for some).
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.reproduce $(ONLY)

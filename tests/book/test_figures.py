@@ -13,7 +13,7 @@ import torch
 from collabkit import band, load_movielens, random_split, sigmoid_range
 from collabkit.results import load
 from tests.axe import violations
-from tools import figures, myst, notebooks
+from tools import figure_data, figures, myst, notebooks, stills
 
 NAMES = figures.names()
 each_figure = pytest.mark.parametrize("name", NAMES)
@@ -31,7 +31,7 @@ def tab(browser):
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda message: wrong.append(message.text))
         page.on("request", lambda request: wrong.append(request.url))
-        page.set_content(figures.page(*shown).replace('data-theme="light"', f'data-theme="{theme}"'))
+        page.set_content(stills.page(*shown).replace('data-theme="light"', f'data-theme="{theme}"'))
         page.locator(".live svg > *").last.wait_for(state="attached")
         return page
 
@@ -187,7 +187,7 @@ def chapter_2():
 
 
 def test_vectors_learn_as_in_the_chapter(tab):
-    here, shown = chapter_2(), figures.vectors()
+    here, shown = chapter_2(), figure_data.vectors()
     assert [tuple(row) for row in shown["toy"]] == here["toy"]
     assert (shown["people"], shown["titles"]) == (here["people"], here["titles"])
     P, Q = np.array(shown["P"]), np.array(shown["Q"])
@@ -209,11 +209,11 @@ def test_vectors_learn_as_in_the_chapter(tab):
 
 def test_ladder_shows_the_bands(tab):
     page = tab("ladder")
-    for n, (what, (chapter, model)) in enumerate(figures.LADDER.items()):
+    for n, (what, (chapter, model)) in enumerate(figure_data.LADDER.items()):
         page.get_by_role("slider", name="step", exact=True).fill(str(n))
         error = band(f"small-2016/{model}").mean
         assert says(page).startswith(f"Chapter {chapter}, {what}: the predictions are off by {error:.3f} stars")
-    assert error == min(band(f"small-2016/{model}").mean for _, model in figures.LADDER.values())
+    assert error == min(band(f"small-2016/{model}").mean for _, model in figure_data.LADDER.values())
 
 
 def test_decay_shows_what_was_measured(tab):
@@ -226,7 +226,7 @@ def test_decay_shows_what_was_measured(tab):
 
 
 def test_posterior_is_the_formula_of_the_chapter(tab):
-    data = figures.posterior()
+    data = figure_data.posterior()
     train = random_split(load_movielens(), seed=0).train
     assert data["mu"] == pytest.approx(train.rating.mean(), abs=1e-4)
     page = tab("posterior", width=PHONE, has_touch=True)
