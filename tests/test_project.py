@@ -60,8 +60,8 @@ def test_conda_and_binder_install_what_pyproject_asks_for():
 
 
 def test_every_requirement_states_its_lower_bound_and_the_reason():
-    lines = re.findall(r'^    "([\w-]+>=[^"]+)",(?: +# (\S.*))?$', (ROOT / "pyproject.toml").read_text("utf8"), re.M)
-    assert [line for line, _ in lines] == [*BASE, *EXTRAS["book"], *EXTRAS["test"]]
+    lines = re.findall(r'^    "([\w[\]-]+>=[^"]+)",(?: +# (\S.*))?$', (ROOT / "pyproject.toml").read_text("utf8"), re.M)
+    assert [line for line, _ in lines] == [*BASE, *EXTRAS["book"], *EXTRAS["test"], *EXTRAS["teach"]]
     assert [line for line, reason in lines if not reason] == []
 
 

@@ -81,7 +81,7 @@ def install() -> None:
     """Run pip, showing what it is at, and keeping all it says in case it fails."""
     print("Installing the book and its tools. The first time takes a few minutes.", flush=True)
     command = [str(VENV / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
-    command += ["-c", "constraints.txt", "-e", ".[book,test]"]
+    command += ["-c", "constraints.txt", "-e", ".[book,test,teach]"]
     start, said = time.monotonic(), []
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
         for line in pip.stdout or ():

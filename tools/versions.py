@@ -65,7 +65,7 @@ def install(place: Path, versions: dict[str, str]) -> None:
     constraints = place / "constraints.txt"
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in versions.items()))
     pip = [str(place / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
-    command = [*pip, "-c", str(constraints), "-e", ".[book,test]"]
+    command = [*pip, "-c", str(constraints), "-e", ".[book,test,teach]"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:  # the words before the error say what conflicts with what
         print(done.stdout[-3000:], done.stderr[-3000:], sep="\n", flush=True)
