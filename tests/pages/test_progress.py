@@ -34,7 +34,7 @@ def answer(tab, at=0, right=True):
     group = tab.locator(".quick-check fieldset").nth(at)
     answers = json.loads(base64.b64decode(group.get_attribute("data-key")))["answers"]
     if group.locator("input").count():
-        value = next((one.get("value", one.get("range", [0])[0]) for one in answers if one["correct"]))
+        value = next(one.get("value", one.get("range", [0])[0]) for one in answers if one["correct"])
         group.locator("input").fill(str(value if right else value + 1234.5))
         group.locator("input").press("Enter")
     else:
@@ -169,7 +169,9 @@ def test_pages_opened_from_the_disk(browser):
 
 
 REFUSED = 'Object.defineProperty(window, "localStorage", {get() { throw new DOMException("no", "SecurityError") }})'
-FULL = '() => { Storage.prototype.setItem = (key) => { if (key.startsWith("%s")) throw new DOMException("full", "QuotaExceededError") } }'
+FULL = """() => { Storage.prototype.setItem = (key) => {
+    if (key.startsWith("%s")) throw new DOMException("full", "QuotaExceededError");
+} }"""
 
 
 def test_storage_refused(browser, book):
