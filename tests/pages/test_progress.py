@@ -60,6 +60,8 @@ def kept(tab):
 
 def test_who_looks_in_has_not_begun(reader):
     tab = reader.open(address(FIRST), 1440)
+    tab.mouse.wheel(0, 100)
+    tab.wait_for_function("scrollY > 0")
     tab.wait_for_timeout(200)
     assert marks(tab) == {} and kept(tab) == {}
 
