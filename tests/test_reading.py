@@ -63,9 +63,14 @@ def test_totals_of_two_chapters(tmp_path):
         cells = [new_markdown_cell("#"), new_markdown_cell(f"- **Minutes**: read 5 · run {seconds} s; x")]
         cells.append(new_code_cell("\n".join(["x"] * lines)))
         (folder / f"{name}.ipynb").write_text(notebooks.write(new_notebook(cells=cells)), "utf8")
-    assert reading.totals(tmp_path) == {"hours_to_read": "1½", "minutes_to_run": "2"}
+    quizzes = tmp_path / reading.QUIZZES
+    quizzes.mkdir(parents=True)
+    for number, quiz in [("01", "[{}, {}]"), ("02", "[{}, {}, {}]")]:
+        (quizzes / f"{number}.json").write_text(quiz, "utf8")
+    assert reading.totals(tmp_path) == {"hours_to_read": "1½", "minutes_to_run": "2", "quiz_questions": "5"}
 
 
 def test_the_front_page_says_the_total():
     page = (notebooks.ROOT / "book/index.md").read_text("utf8")
     assert "{{ hours_to_read }}" in page and "{{ minutes_to_run }}" in page, "say how long the course takes"
+    assert "{{ quiz_questions }}" in page, "say how many questions there are: a reader's progress is counted beside it"

@@ -5,11 +5,13 @@ Words of prose at 200 a minute, lines of code at 40, a quarter of a minute for e
 
     python -m tools.reading           minutes of each chapter, as counted and as written
 
-As a Sphinx extension it gives pages in Markdown two substitutions, `{{ hours_to_read }}` and `{{ minutes_to_run }}`.
+As a Sphinx extension it gives pages in Markdown three substitutions: `{{ hours_to_read }}`, `{{ minutes_to_run }}` and
+`{{ quiz_questions }}`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from math import ceil
 from pathlib import Path
@@ -18,6 +20,7 @@ import nbformat
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[1]
+QUIZZES = "collabkit/exercises/quizzes"
 WORDS, LINES, FORMULA = 200, 40, 0.25  # a minute, a minute, minutes each
 STEP = 5  # what a chapter says is rounded up to this
 LONGEST = 25  # minutes that a chapter may take
@@ -86,11 +89,12 @@ def chapters(root: Path = ROOT) -> dict[str, NotebookNode]:
 
 
 def totals(root: Path = ROOT) -> dict[str, str]:
-    """Of all chapters: hours to read, rounded up to a half, and minutes to run."""
+    """Of all chapters: hours to read, rounded up to a half, minutes to run, and questions of their quizzes."""
     found = list(chapters(root).values())
     hours = ceil(sum(map(minutes, found)) / 30) / 2
     run = ceil(sum(seconds for _, seconds in filter(None, map(said, found))) / 60)
-    return {"hours_to_read": f"{hours:g}".replace(".5", "½"), "minutes_to_run": str(run)}
+    asked = sum(len(json.loads(path.read_text("utf8"))) for path in (root / QUIZZES).glob("*.json"))
+    return {"hours_to_read": f"{hours:g}".replace(".5", "½"), "minutes_to_run": str(run), "quiz_questions": str(asked)}
 
 
 def setup(app) -> dict[str, bool]:
