@@ -30,7 +30,7 @@ OUT = ROOT / "_build/slides"
 SHARED = "scripts"
 
 KEYS = {
-    "slide_type": "slide begins one, fragment comes at the next click, notes is for the speaker alone, - is on the same",
+    "slide_type": "slide begins one, - stays on it, fragment comes at the next click, notes is for the speaker",
     "title": "the slide's, where the cell's own heading is none or too long",
     "text": "Markdown that stands on the slide, in place of the cell's paragraphs",
     "show": "code, output, or both: of a cell of code",
@@ -164,7 +164,7 @@ class Deck:
 
 
 def excerpt(source: str, lines: list[str] | None) -> str:
-    """From the first line that starts like this to the next that starts like that, without what both are indented by."""
+    """From the first line that starts like this to the next that starts like that, moved to the left edge."""
     if not lines:
         return source
     rows = source.split("\n")

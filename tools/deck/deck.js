@@ -1,15 +1,28 @@
 // Starts a deck: formulas first, then reveal.js, then letters as large as each slide allows.
 const LARGEST = 34, SMALLEST = 22; // px of code and tables, on a slide of 1280 x 720
+const ROOM = { right: 1280 - 56, bottom: 720 - 58 }; // below that stands the slide's number
+const FIGURE = 400; // px: how high a picture is at the least
 
-const fits = (slide) => slide.scrollHeight <= slide.clientHeight
-  && [...slide.querySelectorAll("pre, table, mjx-container")].every((part) => part.scrollWidth <= slide.clientWidth - 112)
-  && [...slide.querySelectorAll("pre")].every((part) => part.scrollWidth <= part.clientWidth);
+// Where a part ends, in px of the slide: reveal.js scales the whole of it to the window.
+const end = (part, slide) => {
+  const box = part.getBoundingClientRect(), whole = slide.getBoundingClientRect(), scale = whole.width / 1280;
+  const right = Math.max(box.right, box.left + part.scrollWidth * scale);
+  return { right: (right - whole.left) / scale, bottom: (box.bottom - whole.top) / scale };
+};
+
+const fits = (slide) => [...slide.querySelectorAll(".jp-Cell, pre, table, mjx-container")]
+  .filter((part) => !part.closest(".notes"))
+  .map((part) => end(part, slide))
+  .every(({ right, bottom }) => right <= ROOM.right + 1 && bottom <= ROOM.bottom + 1)
+  && [...slide.querySelectorAll("img")].every((img) => img.clientHeight >= FIGURE);
 
 const fit = (slide) => {
   for (let size = LARGEST; size >= SMALLEST; size--) {
     slide.style.setProperty("--small", `${size}px`);
     if (fits(slide)) return;
   }
+  slide.classList.add("wraps"); // a table of long titles
+  if (!fits(slide)) slide.dataset.full = "yes"; // the tests say which
 };
 
 window.MathJax = {
