@@ -57,17 +57,21 @@ class Deck:
         self.plain = myst.Plain(path.parent, ROOT, bib, repository_url(), site_url())
         self.cells: list[NotebookNode] = []
         self.notes: list[str] = []
-        for cell in nb.cells:
-            mark = cell.metadata.get("slideshow", {})
-            if mark.get("slide_type", "") in ("", "skip"):
-                continue
-            try:
-                self.add(cell, mark)
-            except (LookupError, ValueError) as error:
-                raise MarkError(f"{path.name}, cell {cell.id}: {error}") from error
-        if not self.cells:
+        marked = [
+            cell for cell in nb.cells if cell.metadata.get("slideshow", {}).get("slide_type", "") not in ("", "skip")
+        ]
+        if not marked:
             raise MarkError(f'{path.name} has no slide: mark cells with "slideshow" in their metadata.')
-        self.finish()
+        for cell in marked:
+            mark = cell.metadata["slideshow"]
+            try:
+                if mark["slide_type"] == "slide" and cell is not marked[0]:
+                    self.finish()
+                self.add(cell, mark)
+                if cell is marked[-1]:
+                    self.finish()
+            except ValueError as error:
+                raise MarkError(f"{path.name}, cell {cell.id}: {error}") from error
 
     def add(self, cell: NotebookNode, mark: NotebookNode) -> None:
         how = mark["slide_type"]
@@ -80,7 +84,6 @@ class Deck:
                 level, heading = found[1], found[2]
             prose = HEADING.sub("", cell.source)
         if how == "slide":
-            self.finish()
             title = mark.get("title", heading)
             if not title:
                 raise ValueError("a slide needs a title: the cell's heading, or the mark's.")
@@ -97,7 +100,10 @@ class Deck:
             return
         step = "fragment" if how == "fragment" and not mark.get("text") else "-"
         if mark.get("quiz"):
-            self.ask(questions(self.chapter)[mark["quiz"] - 1])
+            asked = questions(self.chapter)
+            if mark["quiz"] not in range(1, len(asked) + 1):
+                raise ValueError(f"the quiz has the questions 1 to {len(asked)}, and no {mark['quiz']!r}.")
+            self.ask(asked[mark["quiz"] - 1])
         elif cell.cell_type == "code":
             self.code(cell, mark, step)
         else:
@@ -156,11 +162,10 @@ class Deck:
 
     def finish(self) -> None:
         """Close the slide: all that its cells had to say becomes its notes."""
-        if self.cells and not self.notes:
-            raise ValueError(f"the slide before has nothing for the speaker ({self.cells[-1].source[:40]!r} …).")
-        if self.notes:
-            self.put(nbformat.v4.new_markdown_cell("\n\n".join(self.notes)), "notes")
-            self.notes = []
+        if not self.notes:
+            raise ValueError("the slide that ends here has nothing for the speaker: mark a cell of prose as notes.")
+        self.put(nbformat.v4.new_markdown_cell("\n\n".join(self.notes)), "notes")
+        self.notes = []
 
 
 def excerpt(source: str, lines: list[str] | None) -> str:
@@ -213,6 +218,7 @@ def scripts() -> dict[str, bytes]:
         "notes.js": reveal / "plugin/notes/notes.js",
         "tex-svg.js": mathjax / "static/mathjax/tex-svg.js",
         "deck.js": ROOT / "tools/deck/deck.js",
+        "favicon.svg": ROOT / "book/_static/favicon.svg",
     }
     colours = HtmlFormatter(style="a11y-high-contrast-light").get_style_defs(".highlight")
     style = (ROOT / "tools/deck/deck.css").read_text("utf8") + colours.replace(
