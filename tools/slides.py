@@ -30,7 +30,7 @@ OUT = ROOT / "_build/slides"
 SHARED = "scripts"
 
 KEYS = {
-    "slide_type": "slide begins one, - stays on it, fragment comes at the next click, notes is for the speaker",
+    "slide_type": "slide begins one, - stays on it, notes is for the speaker alone; a cell without one stays out",
     "title": "the slide's, where the cell's own heading is none or too long",
     "text": "Markdown that stands on the slide, in place of the cell's paragraphs",
     "show": "code, output, or both: of a cell of code",
@@ -38,7 +38,7 @@ KEYS = {
     "quiz": "which question of the chapter's quiz, from 1",
     "notes": "what the speaker's notes say before the cell's own paragraphs",
 }
-TYPES = ("slide", "fragment", "notes", "-")
+TYPES = ("slide", "-", "notes")
 HEADING = re.compile(r"\A(#+) +(.+)\n*")
 FORMULA = re.compile(r"^\$\$.+?\$\$$", re.M | re.S)
 LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\([^()\s]+\)")
@@ -57,9 +57,7 @@ class Deck:
         self.plain = myst.Plain(path.parent, ROOT, bib, repository_url(), site_url())
         self.cells: list[NotebookNode] = []
         self.notes: list[str] = []
-        marked = [
-            cell for cell in nb.cells if cell.metadata.get("slideshow", {}).get("slide_type", "") not in ("", "skip")
-        ]
+        marked = [cell for cell in nb.cells if cell.metadata.get("slideshow", {}).get("slide_type")]
         if not marked:
             raise MarkError(f'{path.name} has no slide: mark cells with "slideshow" in their metadata.')
         for cell in marked:
@@ -94,22 +92,21 @@ class Deck:
         elif not self.cells:
             raise ValueError("the first mark of a chapter begins a slide.")
         elif mark.get("text"):
-            self.show(mark["text"], how)
+            self.show(mark["text"])
         self.notes += [self.words(part) for part in (mark.get("notes", ""), myst.FIGURE.sub("", prose)) if part.strip()]
         if how == "notes":
             return
-        step = "fragment" if how == "fragment" and not mark.get("text") else "-"
         if mark.get("quiz"):
             asked = questions(self.chapter)
             if mark["quiz"] not in range(1, len(asked) + 1):
                 raise ValueError(f"the quiz has the questions 1 to {len(asked)}, and no {mark['quiz']!r}.")
             self.ask(asked[mark["quiz"] - 1])
         elif cell.cell_type == "code":
-            self.code(cell, mark, step)
+            self.code(cell, mark)
         else:
             if "$$" not in mark.get("text", ""):
                 for formula in FORMULA.findall(prose):
-                    self.show(formula, step)
+                    self.show(formula)
             for figure in myst.FIGURE.finditer(cell.source):
                 self.picture(figure)
 
@@ -124,7 +121,7 @@ class Deck:
         cell.metadata["slideshow"] = {"slide_type": how}
         self.cells.append(cell)
 
-    def code(self, cell: NotebookNode, mark: NotebookNode, how: str) -> None:
+    def code(self, cell: NotebookNode, mark: NotebookNode) -> None:
         folded = {"hide-input", "hide-cell"} & set(cell.metadata.get("tags", []))
         show = mark.get("show") or ("output" if folded else "both" if cell.outputs else "code")
         if show not in ("code", "output", "both"):
@@ -132,13 +129,13 @@ class Deck:
         if show != "code" and not cell.outputs:
             raise ValueError("it is to show an output, and has none.")
         if show != "output":
-            self.put(nbformat.v4.new_code_cell(excerpt(cell.source, mark.get("lines"))), how)
+            self.put(nbformat.v4.new_code_cell(excerpt(cell.source, mark.get("lines"))))
         if show != "code":
             part = nbformat.v4.new_code_cell(cell.source, outputs=deepcopy(cell.outputs), id=cell.id)
             for output in (output for output in part.outputs if "image/png" in output.get("data", {})):
                 output.metadata["image/png"] = {"alt": cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")}
             part.metadata["tags"] = ["output"]
-            self.put(part, how)
+            self.put(part)
 
     def picture(self, figure: re.Match) -> None:
         """The still of a figure that moves."""
@@ -221,9 +218,7 @@ def scripts() -> dict[str, bytes]:
         "favicon.svg": ROOT / "book/_static/favicon.svg",
     }
     colours = HtmlFormatter(style="a11y-high-contrast-light").get_style_defs(".highlight")
-    style = (ROOT / "tools/deck/deck.css").read_text("utf8") + colours.replace(
-        "background: #f2f2f2", "background: none"
-    )
+    style = f"{colours}\n{(ROOT / 'tools/deck/deck.css').read_text('utf8')}"
     return {"deck.css": style.encode(), **{name: path.read_bytes() for name, path in found.items()}}
 
 
