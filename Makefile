@@ -12,7 +12,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --dist loadfile --no-loadsc
 SOURCES = $(shell find book/. collabkit tools _build/executed _config.yml _toc.yml pyproject.toml .venv/installed \
 	-not -name '*.pyc' -not -name __pycache__ -not -path '*/.ipynb_checkpoints*' 2>/dev/null)
 
-.PHONY: help venv book serve pdf card weight test gpu lint format notebooks bands figures stills reproduce bench versions links repository clean distclean
+.PHONY: help venv book serve pdf slides card weight test gpu lint format notebooks bands figures stills reproduce bench versions links repository clean distclean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -95,6 +95,9 @@ repository: venv ## Print the repository's URL, or move the project: make reposi
 pdf: ## Print the built book to _build/book.pdf (SOLUTIONS=no leaves them out); needs Chromium.
 	@test -f $(PAGE) || $(MAKE) book
 	@$(BIN)/python -m tools.pdf $(if $(SOLUTIONS),--solutions $(SOLUTIONS))
+
+slides: venv ## Build a deck of slides for each chapter, in _build/slides (ONLY="1 2" for some).
+	@$(BIN)/python -m tools.slides $(ONLY)
 
 card: ## Draw the picture that links to the book show, from its front page; needs Chromium.
 	@test -f $(PAGE) || $(MAKE) book

@@ -32,7 +32,8 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-CELL_METADATA = {"tags", "cellView", "mystnb"}  # mystnb: alternative text of a figure, label of a fold
+# mystnb: alternative text of a figure, label of a fold. slideshow: what of it stands on a slide (tools/slides.py).
+CELL_METADATA = {"tags", "cellView", "mystnb", "slideshow"}
 
 # What the set-up cell never lets pip change in a running Colab.
 HELD = "torch torchvision numpy pandas scipy scikit-learn matplotlib fastai fastcore ipython"
