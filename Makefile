@@ -97,6 +97,7 @@ pdf: ## Print the built book to _build/book.pdf (SOLUTIONS=no leaves them out); 
 	@$(BIN)/python -m tools.pdf $(if $(SOLUTIONS),--solutions $(SOLUTIONS))
 
 slides: venv ## Build a deck of slides for each chapter, in _build/slides (ONLY="1 2" for some).
+	@$(PYTEST) --quiet book
 	@$(BIN)/python -m tools.slides $(ONLY)
 
 card: ## Draw the picture that links to the book show, from its front page; needs Chromium.
