@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from shlex import quote
 
 from tools.make_venv import fail, find_python, run_pip
 
@@ -109,7 +110,8 @@ def main() -> None:
     manifest = json.loads((HERE / "manifest.json").read_text("utf8"))
     if not is_done():
         check_machine(manifest)
-        python = find_python([tuple(manifest["python"])], "These wheels need", "/path/to/python3.12 install.py")
+        major, minor = manifest["python"]
+        python = find_python([(major, minor)], "These wheels need", f"/path/to/python{major}.{minor} install.py")
         check_wheels(manifest["wheels"])
         check_room(manifest["gigabytes"])
         for ending in (signal.SIGTERM, signal.SIGHUP):  # the window closed, the machine told to stop
@@ -118,9 +120,9 @@ def main() -> None:
             install(python, manifest["packages"])
         except KeyboardInterrupt:
             fail("Stopped. Nothing half done is left; run this again.")
-    print(f"\nReady. To start:\n\n    cd {HERE}")
+    print(f"\nReady. To start:\n\n    cd {quote(str(HERE))}")
     if (HERE / "data").is_dir():
-        print(f"    export COLLABKIT_DATA={HERE / 'data'}")
+        print(f"    export COLLABKIT_DATA={quote(str(HERE / 'data'))}")
     print("    .venv/bin/jupyter lab\n\nREADME.md says what is where.")
 
 
