@@ -74,9 +74,10 @@ def imports(room) -> bool:
 
 
 def test_one_command_sets_up_a_second_does_nothing_and_a_moved_folder_is_set_up_again(room, tmp_path):
-    done = room.run(PIP_INDEX_URL="http://127.0.0.1:9", PIP_REQUIRE_VIRTUALENV="1")  # what that machine is used to
+    done = room.run(PIP_CONSTRAINT="/gone", PIP_INDEX_URL="http://127.0.0.1:9")  # what that machine is used to
     assert done.returncode == 0, done.stderr
     assert imports(room) and f"cd '{room.folder}'\n" in done.stdout and "COLLABKIT_DATA" not in done.stdout
+    assert "fetchNews" in (room.folder / ".venv/share/jupyter/lab/settings/overrides.json").read_text()
     (room.folder / "data").mkdir()
     again = room.run()
     assert again.returncode == 0 and "Checking" not in again.stdout and "jupyter lab" in again.stdout

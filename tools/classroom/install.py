@@ -20,6 +20,10 @@ from tools.make_venv import fail, find_python, run_pip
 HERE = Path(__file__).resolve().parent
 VENV = HERE / ".venv"
 WHEELS = HERE / "wheels"
+LAB = VENV / "share/jupyter/lab/settings/overrides.json"
+QUIET = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+}  # both ask hosts
 
 CURES = {
     r"No space left|Errno 28": "The disk is full. Make room, then run this again.",
@@ -85,6 +89,8 @@ def install(python: str, packages: list[str]) -> None:
                  "On a memory stick? Copy this folder to the machine's own disk, and run this there.")  # fmt: skip
         offline = ["--isolated", "--no-index", "--find-links", str(WHEELS)]
         run_pip([str(VENV / "bin/python"), f"{pip}/pip"], "install", *offline, *packages, cures=CURES)
+        LAB.parent.mkdir(parents=True, exist_ok=True)
+        LAB.write_text(json.dumps(QUIET))
         (VENV / "installed").write_text(wanted())
     except BaseException:
         shutil.rmtree(VENV, ignore_errors=True)
