@@ -20,10 +20,9 @@ from tools.make_venv import fail, find_python, run_pip
 HERE = Path(__file__).resolve().parent
 VENV = HERE / ".venv"
 WHEELS = HERE / "wheels"
+# JupyterLab would ask a host for news, and each student whether it may.
 LAB = VENV / "share/jupyter/lab/settings/overrides.json"
-QUIET = {
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
-}  # both ask hosts
+QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 CURES = {
     r"No space left|Errno 28": "The disk is full. Make room, then run this again.",
