@@ -12,7 +12,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --dist loadfile --no-loadsc
 SOURCES = $(shell find book/. collabkit tools _build/executed _config.yml _toc.yml pyproject.toml .venv/installed \
 	-not -name '*.pyc' -not -name __pycache__ -not -path '*/.ipynb_checkpoints*' 2>/dev/null)
 
-.PHONY: help venv book serve pdf slides card weight test gpu lint format notebooks bands figures stills reproduce bench versions links repository clean distclean
+.PHONY: help venv book serve pdf slides offline card weight test gpu lint format notebooks bands figures stills reproduce bench versions links repository clean distclean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -91,6 +91,9 @@ links: venv ## Check that the links in the book still lead somewhere (needs the 
 
 repository: venv ## Print the repository's URL, or move the project: make repository URL=https://github.com/OWNER/NAME
 	@$(BIN)/python tools/repository.py $(URL)
+
+offline: book ## Write _build/offline, for a class without a network (EDITIONS="small-2018 25m" for more data).
+	@$(BIN)/python tools/offline.py $(EDITIONS)
 
 pdf: ## Print the built book to _build/book.pdf (SOLUTIONS=no leaves them out); needs Chromium.
 	@test -f $(PAGE) || $(MAKE) book

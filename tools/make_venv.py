@@ -37,19 +37,23 @@ def fail(message: str) -> NoReturn:
     sys.exit("\n" + message)
 
 
-def find_python() -> str:
-    """This interpreter, if the book runs on it; else the first on the path on which it does."""
-    if sys.version_info[:2] in SUPPORTED:
+def find_python(
+    supported: list[tuple[int, int]] = SUPPORTED,
+    needed_by: str = "The book needs one of",
+    how: str = "make PYTHON=/path/to/python3.12 …",
+) -> str:
+    """This interpreter, if it is one of `supported`; else the first on the path that is."""
+    if sys.version_info[:2] in supported:
         return sys.executable
-    for major, minor in SUPPORTED:
+    for major, minor in supported:
         found = shutil.which(f"python{major}.{minor}")
         # It must run: pyenv puts shims on the path for versions that are switched off.
         if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
             return found
-    names = ", ".join(f"{major}.{minor}" for major, minor in reversed(SUPPORTED))
+    names = ", ".join(f"{major}.{minor}" for major, minor in reversed(supported))
     fail(
-        f"The book needs one of Python {names}; this is {sys.version.split()[0]}, and none of them is on the path.\n"
-        "Install one, or say where it is: make PYTHON=/path/to/python3.12 …"
+        f"{needed_by} Python {names}; this is {sys.version.split()[0]}, and the path leads to no other that will do.\n"
+        f"Install one, or say where it is: {how}"
     )
 
 
@@ -78,21 +82,28 @@ def create() -> None:
 
 
 def install() -> None:
-    """Run pip, showing what it is at, and keeping all it says in case it fails."""
     print("Installing the book and its tools. The first time takes a few minutes.", flush=True)
-    command = [str(VENV / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
-    command += ["-c", "constraints.txt", "-e", ".[book,test,teach]"]
+    run_pip([str(VENV / "bin/python"), "-m", "pip"], "install", "-c", "constraints.txt", "-e", ".[book,test,teach]")
+
+
+def run_pip(pip: list[str], *arguments: str, cures: dict[str, str] | None = None) -> None:
+    """Run pip, showing what it is at, and keeping all it says in case it fails. Stopped, it stops pip too."""
+    command = [*pip, *arguments, "--disable-pip-version-check", "--progress-bar", "off"]
     start, said = time.monotonic(), []
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
-        for line in pip.stdout or ():
-            said.append(line)
-            step = progress(line)
-            if step:
-                print(f"  {time.monotonic() - start:3.0f} s  {step}", flush=True)
-    if pip.returncode:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        try:
+            for line in running.stdout or ():
+                said.append(line)
+                step = progress(line)
+                if step:
+                    print(f"  {time.monotonic() - start:3.0f} s  {step}", flush=True)
+        except BaseException:
+            running.terminate()
+            raise
+    if running.returncode:
         text = "".join(said)
-        cures = [cure for symptom, cure in CURES.items() if re.search(symptom, text)]
-        cure = (cures or ["pip's own last words are above. Mend what they name, then run make again."])[0]
+        found = [cure for symptom, cure in (cures or CURES).items() if re.search(symptom, text)]
+        cure = (found or ["pip's own last words are above. Mend what they name, then run this again."])[0]
         fail("".join(said[-12:]) + "\n" + cure.format(root=ROOT, temp=tempfile.gettempdir()))
     print(f"  {time.monotonic() - start:3.0f} s  done", flush=True)
 

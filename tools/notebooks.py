@@ -166,10 +166,12 @@ def set_up(nb: NotebookNode, url: str | None = None) -> NotebookNode:
     return nb
 
 
-def plain(nb: NotebookNode, here: Path, bib: dict | None = None, url: str | None = None) -> NotebookNode:
-    """The same notebook in Markdown that GitHub and Colab show as meant."""
+def plain(
+    nb: NotebookNode, here: Path, bib: dict | None = None, url: str | None = None, site: str | None = None
+) -> NotebookNode:
+    """The same notebook in Markdown that GitHub and Colab show as meant; links to pages lead to `site`."""
     bib = myst.references((ROOT / "book/references.bib").read_text("utf8")) if bib is None else bib
-    translate = myst.Plain(here, ROOT, bib, url or repository_url(), site_url())
+    translate = myst.Plain(here, ROOT, bib, url or repository_url(), site or site_url())
     for cell in nb.cells:
         if cell.cell_type == "markdown":
             cell.source = translate.markdown(cell.source)
