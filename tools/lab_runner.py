@@ -1,7 +1,7 @@
 """Run one submission, then its tests: the process that tools/mark.py locks up. It is a script of its own.
 
-It reads two lines of JSON and answers each with one. First the student's cells: they run, and what went wrong is the answer.
-Only then come the tests, hidden ones too, and the answer is what each question scored. What a submission prints goes nowhere.
+It reads two lines of JSON and answers each with one. First the student's cells: they run, and what went wrong is the
+answer. Only then come the tests, hidden ones too, and the answer is what each question scored. Output goes nowhere.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def run_cells(cells: list[str], seconds: float) -> tuple[dict[str, Any], list[st
     shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
     shell.showtraceback = lambda *_, **__: None  # type: ignore[method-assign]
     problems = []
-    for number, cell in enumerate(cells, 1):
+    for cell in filter(str.strip, cells):
         error: BaseException | None
         try:
             with limited(seconds):
@@ -125,7 +125,7 @@ def run_cells(cells: list[str], seconds: float) -> tuple[dict[str, Any], list[st
         except BaseException as escaped:
             error = escaped
         if error is not None:
-            problems.append(f"cell {number}: {words(error, seconds)}")
+            problems.append(f"cell {cell.strip().splitlines()[0][:40]!r}: {words(error, seconds)}")
     return shell.user_ns, problems
 
 
@@ -160,7 +160,7 @@ def score(source: str, space: dict[str, Any], seconds: float) -> dict[str, Any]:
 def main() -> None:
     asked, answers = os.fdopen(os.dup(0), "r"), os.fdopen(os.dup(1), "w")
     nothing = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2):
+    for fd in (0, 1):
         os.dup2(nothing, fd)
     order = json.loads(asked.readline())
     resource.setrlimit(resource.RLIMIT_DATA, (order["memory"], order["memory"]))
@@ -171,6 +171,7 @@ def main() -> None:
 
     exec(order["header"], {})  # what the tests import is loaded before a student's code can stand in for it
     restore = snapshot()
+    os.dup2(nothing, 2)
     if order["secret"] is not None:
         guard(order["secret"])
     space, problems = run_cells(order["cells"], order["seconds"])

@@ -46,8 +46,8 @@ points = {{ points }}
 {% endfor %}
 """
 
-# What `import otter` needs, by the name that is imported. Installed without what they ask for: otter asks for newer widgets
-# than Colab has, for a browser and for Docker, and no check needs any of that.
+# What `import otter` needs, by the name that is imported. Installed without what they ask for: otter asks for newer
+# widgets than Colab has, for a browser and for Docker, and no check needs any of that.
 LIGHT = {
     "dill": "dill",
     "fica": "fica",

@@ -2,22 +2,24 @@
 
     python -m tools.mark FOLDER [--out marks.csv] [--seconds 120] [--memory 2] [--jobs 2]
 
-Any file in the folder or below is a submission, whatever its name; which lab it belongs to stands in the notebook. A row has the
-file, the lab, the points of each question, total and maximum, what went wrong, which tests failed, and the seconds.
+Any file in the folder or below is a submission, whatever its name; which lab it belongs to stands in the notebook. A
+row has the file, the lab, the points of each question, total and maximum, what went wrong, the tests that failed, and
+the seconds.
 
-Each submission runs in a process of its own, with limits of time and memory, without a network. On Linux bubblewrap locks it
-up: it sees Python, the course and an empty folder that is gone afterwards, and neither the other submissions nor the labs'
-sources. Where bubblewrap is not, an audit hook of Python refuses the same; the first line printed says which it is.
+Each submission runs in a process of its own, with limits of time and memory, without a network. On Linux bubblewrap
+locks it up: it sees Python, the course and an empty folder that is gone afterwards, and neither the other submissions
+nor the labs' sources. Where bubblewrap is not, an audit hook of Python refuses the same; the first line says which.
 
 The tests come from the autograder archive, not from the student's folder, and reach the process when the student's
-cells have ended; functions of the course, NumPy, pandas and otter that the cells replaced are put back before. Not
-defended against: code that was written to outwit this marker from within, e.g. a thread that waits for the tests, or answers that
-compare equal to everything; without bubblewrap, native code. Who does that leaves it in the notebook, to be read.
+cells have ended. What the cells replaced in the course, NumPy, pandas and otter is put back before. Not defended
+against: code that was written to outwit this marker from within, such as a thread that waits for the tests, or answers
+that compare equal to everything; without bubblewrap, native code too. It stands in the notebook, for you to read.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import json
 import os
@@ -109,11 +111,19 @@ def sandbox() -> tuple[list[str] | None, str]:
     command += ["--proc", "/proc", "--dev", "/dev"]
     for path in ("/dev/shm", "/lab"):
         command += ["--size", str(4 * FILE), "--tmpfs", path]
-    command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/lab"]
+    command += [*fonts(), "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/lab"]
     tried = subprocess.run([*command, sys.executable, "-c", "1"], capture_output=True, text=True)
     if tried.returncode:
         return None, f"bubblewrap does not work here ({tried.stderr.strip()[:200]})"
     return command, ""
+
+
+def fonts() -> list[str]:
+    """Matplotlib's list of fonts, made once and not by each submission."""
+    import matplotlib.font_manager
+
+    found = Path(matplotlib.get_cachedir()).glob("fontlist*.json")
+    return [one for path in found for one in ("--ro-bind", str(path), f"/lab/{path.name}")]
 
 
 def environment(folder: str) -> dict[str, str]:
@@ -148,7 +158,7 @@ def converse(order: dict[str, Any], lab: Lab, limits: Limits) -> tuple[list[str]
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             cwd=folder,
             env=environment("/lab" if limits.sandbox else folder),
             text=True,
@@ -172,7 +182,13 @@ def converse(order: dict[str, Any], lab: Lab, limits: Limits) -> tuple[list[str]
             kill(process)
             if late.is_set():
                 raise NotMarked(f"stopped after {limits.seconds:.0f} s") from None
-            raise NotMarked(f"its process ended before it was marked (exit code {process.wait()})") from None
+            assert process.stderr is not None
+            last = (
+                process.stderr.read(ANSWER).strip().split("\n")[-1]
+            )  # empty, unless the runner did not get to the cells
+            raise NotMarked(
+                f"its process ended before it was marked (exit code {process.wait()}) {last}".strip()
+            ) from None
         finally:
             timer.cancel()
             kill(process)
@@ -186,10 +202,8 @@ def ask(to: IO[str], back: IO[str], what: dict[str, Any]) -> Any:
 
 def kill(process: subprocess.Popen[str]) -> None:
     """The whole group: with bubblewrap, all that is inside."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, 9)
-    except ProcessLookupError:
-        pass
 
 
 def mark(path: Path, name: str, labs: dict[str, Lab], limits: Limits, secret: list[str]) -> Row:

@@ -5,8 +5,8 @@
     python tools/notebooks.py check [PATH ...]  exit 1, naming each notebook that setup would change
     python tools/notebooks.py plain OUT         copies in plain Markdown, for Colab and GitHub
 
-Without paths: every notebook of the book, and the masters of the labs, which are only cleaned. Needs nbformat, and nothing
-else outside the standard library.
+Without paths: every notebook of the book, and the masters of the labs, which are only cleaned. Needs nbformat, and
+nothing else outside the standard library.
 """
 
 from __future__ import annotations
