@@ -89,11 +89,14 @@ def guard(secret: list[str]) -> None:
 
 def snapshot() -> Callable[[], None]:
     """Remember the functions and classes that tests lean on; what comes back puts them back."""
+    kinds = (property, classmethod, staticmethod)
     owners: list[Any] = [m for name, m in sys.modules.items() if name.split(".")[0] in STATE]
     for module in list(owners):
         if module.__name__.startswith(("collabkit", "otter")):
             owners += [one for one in vars(module).values() if isinstance(one, type) and one.__module__ in sys.modules]
-    before = [(owner, {k: v for k, v in vars(owner).items() if callable(v)}) for owner in owners]
+    before = [
+        (owner, {k: v for k, v in vars(owner).items() if callable(v) or isinstance(v, kinds)}) for owner in owners
+    ]
 
     def restore() -> None:
         sys.settrace(None)
@@ -140,7 +143,7 @@ def words(error: BaseException, seconds: float) -> str:
 
 
 def score(source: str, space: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Points of one question, of how many, and the tests that failed."""
+    """Points of one question, and the tests that failed."""
     from otter.test_files.abstract_test import TestCaseResult
     from otter.test_files.exception_test import ExceptionTestFile
 
@@ -154,7 +157,7 @@ def score(source: str, space: dict[str, Any], seconds: float) -> dict[str, Any]:
             passed = False
         question.test_case_results.append(TestCaseResult(case, None, passed))
     failed = [result.test_case.name for result in question.test_case_results if not result.passed]
-    return {"points": question.score, "possible": question.possible, "failed": failed}
+    return {"points": question.score, "failed": failed}
 
 
 def main() -> None:

@@ -70,14 +70,16 @@ class NotMarked(Exception):
 class Lab:
     header: str
     questions: dict[str, str]  # name: source of its tests
+    possible: dict[str, float]  # name: points
 
     @classmethod
     def read(cls, archive: Path) -> Lab:
         with zipfile.ZipFile(archive) as z:
             names = sorted(name for name in z.namelist() if re.fullmatch(r"tests/\w+\.py", name))
             questions = {Path(name).stem: z.read(name).decode() for name in names}
-        first = next(iter(questions.values()))
-        return cls(first.split("OK_FORMAT =")[0], questions)
+        said = {name: re.search(r"^points = ([\d.]+)$", source, re.M) for name, source in questions.items()}
+        possible = {name: float(found[1]) if found else 1.0 for name, found in said.items()}  # 1: otter's own default
+        return cls(next(iter(questions.values())).split("OK_FORMAT =")[0], questions, possible)
 
 
 @dataclass
@@ -149,8 +151,8 @@ def cells_of(path: Path) -> tuple[str, list[str]]:
     return (labs or [named])[0], [cell for cell in code if not LAB.search(cell)]
 
 
-def converse(order: dict[str, Any], lab: Lab, limits: Limits) -> tuple[list[str], dict[str, Any]]:
-    """Let a process run the cells, then the tests; what went wrong in the cells, and the results."""
+def converse(order: dict[str, Any], lab: Lab, limits: Limits) -> tuple[list[str], dict[str, float], list[str]]:
+    """Let a process run the cells, then the tests: what went wrong in the cells, points, and the tests that failed."""
     key, late = secrets.token_hex(16), threading.Event()
     with tempfile.TemporaryDirectory() as folder:
         command = [*(limits.sandbox or []), sys.executable, "-s", str(RUNNER)]
@@ -177,8 +179,11 @@ def converse(order: dict[str, Any], lab: Lab, limits: Limits) -> tuple[list[str]
             answer = ask(process.stdin, process.stdout, {"key": key, "questions": lab.questions})
             if not secrets.compare_digest(str(answer["key"]), key):
                 raise NotMarked("it answered in the marker's place: read it")
-            return [str(one) for one in problems], answer["results"]
-        except (OSError, ValueError, KeyError, TypeError):
+            results = {name: answer["results"][name] for name in lab.possible}
+            points = {name: min(float(results[name]["points"]), most) for name, most in lab.possible.items()}
+            failed = [str(test) for name in lab.possible for test in results[name]["failed"]]
+            return [str(one)[:300] for one in problems], points, failed
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             kill(process)
             if late.is_set():
                 raise NotMarked(f"stopped after {limits.seconds:.0f} s") from None
@@ -214,6 +219,7 @@ def mark(path: Path, name: str, labs: dict[str, Lab], limits: Limits, secret: li
         if row.lab not in labs:
             raise NotMarked("it does not say which lab it is: is its set-up cell there?")
         lab = labs[row.lab]
+        row.points, row.possible = dict.fromkeys(lab.questions, 0), sum(lab.possible.values())
         order = {
             "cells": [BEFORE, *cells],
             "header": lab.header,
@@ -222,12 +228,8 @@ def mark(path: Path, name: str, labs: dict[str, Lab], limits: Limits, secret: li
             "file": FILE,
             "secret": None if limits.sandbox else secret,
         }
-        problems, results = converse(order, lab, limits)
+        problems, row.points, row.failed = converse(order, lab, limits)
         row.messages += problems[:3]
-        for question in lab.questions:
-            row.points[question] = round(float(results[question]["points"]), 2)
-            row.failed += results[question]["failed"]
-        row.possible = sum(float(results[question]["possible"]) for question in lab.questions)
     except NotMarked as why:
         row.messages.append(str(why))
     row.seconds = time.monotonic() - start
@@ -253,7 +255,7 @@ def write(rows: list[Row], out: Path) -> None:
         table = csv.writer(file)
         table.writerow(["file", "lab", *questions, "total", "max", "message", "failed", "seconds"])
         for row in rows:
-            points = [row.points.get(question, "") for question in questions]
+            points = [round(row.points[one], 2) if one in row.points else "" for one in questions]
             total = round(sum(row.points.values()), 2)
             possible = "" if row.possible is None else round(row.possible, 2)
             texts = [safe("; ".join(row.messages)), " ".join(row.failed)]
@@ -269,6 +271,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--memory", type=float, default=Limits.memory, help="GiB of one submission (%(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many at a time (%(default)s)")
     args = parser.parse_args(argv)
+    if os.name == "nt":
+        parser.error("Windows cannot limit what a process does: run this in WSL, with bubblewrap installed")
     labs = {path.stem: Lab.read(path) for path in sorted((BUILT / "autograder").glob("*.zip"))}
     if not labs:
         parser.error("there is nothing to mark with: run `make labs` first")

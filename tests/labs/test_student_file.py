@@ -1,4 +1,4 @@
-"""The file that students get: one, whole, and without a line of a solution or of a hidden test, wherever one might hide."""
+"""The file that students get: one, whole, with no line of a solution or of a hidden test, metadata and outputs too."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from otter.test_files import ExceptionTestFile
 
 from tools import labs, mark
 
@@ -94,17 +95,16 @@ def test_no_solution_and_no_hidden_test_anywhere(built):
 def test_the_search_finds_what_is_planted(built):
     master, out = built
     secret, _ = secrets_of(master)
-    nb = json.loads((out / "student" / master.name).read_text("utf8"))
     line = max(secret, key=len)
-    for plant in (
-        lambda: nb["metadata"].update(otter={"tests": {"q1": line}}),
-        lambda: nb["cells"][2].update(outputs=[{"text": ["a\n", line]}]),
-        lambda: nb["cells"][1]["source"].append(f"\nhidden = {line!r}"),
-    ):
-        before = json.dumps(nb)
-        plant()
-        assert leaks(nb, secret) == {line}
-        nb = json.loads(before)
+    for place in ("metadata", "output", "source"):
+        nb = json.loads((out / "student" / master.name).read_text("utf8"))
+        if place == "metadata":
+            nb["metadata"]["otter"] = {"tests": {"q1": line}}
+        elif place == "output":
+            nb["cells"][2]["outputs"] = [{"text": ["a\n", line]}]
+        else:
+            nb["cells"][1]["source"].append(f"\nhidden = {line!r}")
+        assert leaks(nb, secret) == {line}, place
 
 
 def test_one_file_is_all_that_students_need(built):
@@ -123,6 +123,7 @@ def test_one_file_is_all_that_students_need(built):
 def test_set_up_cell_writes_the_public_tests(built, tmp_path, monkeypatch):
     master, out = built
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ExceptionTestFile, "_generate_error_message", None)  # which the cell sets, for good
     setup = next(
         c for c in nbformat.read(out / "student" / master.name, 4).cells if "setup" in c.metadata.get("tags", [])
     )
