@@ -98,7 +98,7 @@ def one(folder: Path, sandbox: list[str] | None, *cells: str, seconds: float = 1
     path = folder / "one.ipynb"
     path.write_text(notebook(*cells))
     labs = {"toy": mark.Lab.read(mark.BUILT / "autograder/toy.zip")}
-    return mark.mark(path, path.name, labs, mark.Limits(seconds, 1, sandbox), [str(mark.BUILT.resolve())])
+    return mark.mark(path, path.name, labs, mark.Limits(seconds, 1, sandbox, [str(mark.BUILT.resolve())]))
 
 
 def test_a_folder_of_submissions(toy, locked, page, capsys):
@@ -119,6 +119,7 @@ def test_a_folder_of_submissions(toy, locked, page, capsys):
         "other.ipynb": notebook(DOUBLE, ROOT, setup="import otter"),
         "loud.ipynb": notebook(DOUBLE, "for _ in range(300):\n    print('x' * 10**6)", ROOT),
         "=1+1.ipynb": notebook(DOUBLE, ROOT),
+        "\udcff.ipynb": notebook(DOUBLE, ROOT, "raise ValueError('\\ud800')"),  # neither can be written in UTF-8
     }
     for name, text in handed_in.items():
         (toy / name).parent.mkdir(exist_ok=True)
@@ -126,7 +127,7 @@ def test_a_folder_of_submissions(toy, locked, page, capsys):
     start = time.monotonic()
     rows = marked(toy, "--seconds", "80", "--memory", "1", "--jobs", "2")
     assert time.monotonic() - start < 80 * len(rows) / 2
-    assert rows.keys() == {name if name[0] != "=" else f"'{name}" for name in handed_in}
+    assert rows.keys() == (handed_in.keys() - {"=1+1.ipynb", "\udcff.ipynb"}) | {"'=1+1.ipynb", r"\udcff.ipynb"}
     full = ("2.0", "2.0", "4.0", "4.0")
     points = {name: (row["q1"], row["q2"], row["total"], row["max"]) for name, row in rows.items()}
     lost, unknown = ("0", "0", "0", "4.0"), ("", "", "0", "")
@@ -138,6 +139,7 @@ def test_a_folder_of_submissions(toy, locked, page, capsys):
         "above.ipynb",
         "loud.ipynb",
         "'=1+1.ipynb",
+        r"\udcff.ipynb",
     ):
         assert points[name] == full, rows[name]
     assert points["bad.ipynb"] == ("1.0", "2.0", "3.0", "4.0")
