@@ -32,15 +32,27 @@ def lab(request, tmp_path_factory) -> Lab:
 
 
 @contextmanager
-def replaced(space: dict) -> Iterator[None]:
+def changed(space: dict) -> Iterator[dict]:
+    """The namespace itself, where answers see each other; as before afterwards."""
     before = dict(space)
-    yield
+    yield space
     space.clear()
     space.update(before)
 
 
-def test_solution_scores_full_marks(lab):
-    assert {q.name: caught(q, lab.solved) for q in lab.questions} == {q.name: {} for q in lab.questions}
+def answers_to(question: TestFile) -> set[str]:
+    """The names that a question's tests ask for."""
+    return {name for case in question.test_cases for name in case.body._get_func_params()}
+
+
+def test_solution_scores_full_marks_and_needs_no_other_answer(lab):
+    asked = [name for question in lab.questions for name in answers_to(question)]
+    assert len(asked) == len(set(asked)), "an answer that two questions ask for costs both when it is wrong"
+    for question in lab.questions:
+        with changed(lab.solved) as space:
+            for name in set(asked) - answers_to(question):
+                space.pop(name, None)
+            assert caught(question, space) == {}, question.name
 
 
 def test_unfilled_notebook_runs_and_scores_zero(lab):
@@ -58,12 +70,13 @@ def test_question_has_public_and_hidden_tests_with_names_of_their_own(lab):
     assert all(name.startswith("test_") for name in names)
 
 
-def test_wrong_answer_is_caught_by_its_test_and_costs_its_question_alone(lab):
+def test_wrong_answer_is_caught_by_its_test(lab):
+    """It costs no other question, since none needs its answer."""
     answers = wrong_answers(lab.name)
     assert len(answers) >= 5
+    questions = {question.name: question for question in lab.questions}
     for answer in answers:
-        with replaced(lab.solved):  # where other answers see it, if they call it
-            exec(compile(answer.source, answer.what, "exec"), lab.solved)
-            fails = {q.name: caught(q, lab.solved) for q in lab.questions}
-        assert answer.test in fails[answer.question], (answer.what, fails)
-        assert [name for name, messages in fails.items() if messages] == [answer.question], (answer.what, fails)
+        with changed(lab.solved) as space:
+            exec(compile(answer.source, answer.what, "exec"), space)
+            fails = caught(questions[answer.question], space)
+        assert answer.test in fails, (answer.what, fails)
