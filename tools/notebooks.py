@@ -5,7 +5,8 @@
     python tools/notebooks.py check [PATH ...]  exit 1, naming each notebook that setup would change
     python tools/notebooks.py plain OUT         copies in plain Markdown, for Colab and GitHub
 
-Without paths: every notebook of the book. Needs nbformat, and nothing else outside the standard library.
+Without paths: every notebook of the book, and the masters of the labs, which are only cleaned. Needs nbformat, and
+nothing else outside the standard library.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ sys.path.insert(0, str(ROOT))  # so that the file also runs as a script
 
 from tools import myst, reading, wheels  # noqa: E402
 
+LABS = ROOT / "book/labs"  # masters: their set-up cell is put in by tools/labs.py
 PLACEHOLDER_URL = "https://github.com/your_name/collabkit"
 
 METADATA = {
@@ -178,9 +180,10 @@ def plain(
     return nb
 
 
-def notebooks() -> list[Path]:
+def notebooks(labs: bool = False) -> list[Path]:
+    """The notebooks of the book; the masters of the labs too, if asked for, which are no pages."""
     found = sorted(p for p in (ROOT / "book").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
-    return [Path(os.path.relpath(path)) for path in found]
+    return [Path(os.path.relpath(path)) for path in found if labs or path.parent != LABS]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -192,10 +195,10 @@ def main(argv: list[str] | None = None) -> int:
     if args.command == "plain" and len(args.paths) != 1:
         parser.error("plain needs one folder to write to")
     changes, problems = {}, []
-    for path in notebooks() if args.command == "plain" else args.paths or notebooks():
+    for path in notebooks() if args.command == "plain" else args.paths or notebooks(labs=True):
         try:
             nb = clean(read(path))
-            if args.command in ("setup", "check"):
+            if args.command in ("setup", "check") and path.resolve().parent != LABS:
                 nb = clean(set_up(nb))
             if args.command == "plain":
                 nb = plain(nb, path.parent)
