@@ -1,6 +1,6 @@
 """When is a table too small, or too cold? The recipe beside means, ALS and BayesianMF on 500 to 100,000 ratings.
 
-    python -m benchmarks.small_tables                  into collabkit/results/small_tables.json (some twenty minutes)
+    python -m benchmarks.small_tables                  into collabkit/results/small_tables.json (half an hour)
     python -m benchmarks.small_tables whole_users      one of the tables, the others kept
     python -m benchmarks.small_tables lists            the lists of each, of ImplicitALS beside popularity
 

@@ -16,7 +16,9 @@ MODELS = ["MeanBaseline", "DotProductBias", "ALS", "BayesianMF", "ImplicitALS"]
 
 
 def of_shape(n: int, n_users: int, n_items: int, scale=(1, 10)) -> Ratings:
-    cell = np.random.default_rng(0).permutation(n_users * n_items)[:n]
+    rng = np.random.default_rng(0)
+    cell = rng.permutation(np.unique(rng.integers(0, n_users * n_items, 2 * n)))[:n]
+    assert len(cell) == n
     df = pd.DataFrame({"user": cell // n_items, "item": cell % n_items, "rating": 1 + cell % 10})
     return Ratings.from_frame(df, scale=scale)
 
