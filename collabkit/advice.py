@@ -93,6 +93,7 @@ def which_models(ratings: Ratings) -> pd.DataFrame:
     for name, measured in OF_STARS.items():
         rows[name] = _row(build["MeanBaseline"], _measured("tables", "damped means", measured, sign=-1), n, per_row)
     if counts:
+        build = dict.fromkeys(rows, "")
         rows = dict.fromkeys(rows, ("wrong", "", f"no stars: this column {suspicion(ratings.rating)}"))
     rows["ImplicitALS"] = _row("PopularityBaseline()", _measured("lists", "popularity", "ImplicitALS"), n, per_row)
     advice = pd.DataFrame(rows, index=["verdict", "beat", "why"]).T.rename_axis("model")

@@ -109,6 +109,7 @@ def test_counts_are_no_stars():
         warnings.simplefilter("error")
         advice = which_models(ratings)
     assert (advice["verdict"][:-1] == "wrong").all()
+    assert (advice[["build", "beat"]][:-1] == "").all(axis=None)
     assert advice["why"].iloc[0].startswith("no stars: this column has half of its values at or below ")
     assert advice.loc["ImplicitALS", "beat"] == "PopularityBaseline()"
     assert advice.loc["ImplicitALS", "verdict"] != "wrong"
