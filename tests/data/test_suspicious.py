@@ -42,6 +42,7 @@ STARS = {
     "likes": drawn({0: 7, 1: 3}),
     "thumbs": drawn({-1: 3, 1: 7}),
     "thumbs, and none": drawn({-1: 3, 0: 5, 1: 7}),
+    "for and against, by halves": drawn({-1: 3, 0: 1, 0.5: 2, 1: 7}),
     "agree, -2 to 2": drawn({-2: 1, -1: 2, 0: 3, 1: 2, 2: 1}),
     "one rating": np.float32([3]),
     "one value": np.float32([0] * 9),
