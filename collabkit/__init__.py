@@ -34,6 +34,7 @@ _MODULE = {  # and once more in __init__.pyi, for type checkers and editors, who
     "evaluate": "evaluation",
     "cross_validate": "evaluation",
     "evaluate_ranking": "evaluation",
+    "which_models": "advice",
     "QUICK": "recipe",
     "RECIPE": "recipe",
     "collab_dataloaders": "loaders",

@@ -1,5 +1,6 @@
 # What type checkers and editors read in place of the table in __init__.py; a test keeps the two equal.
 
+from collabkit.advice import which_models as which_models
 from collabkit.als import ALS as ALS
 from collabkit.baselines import MeanBaseline as MeanBaseline
 from collabkit.baselines import PopularityBaseline as PopularityBaseline

@@ -29,7 +29,7 @@ class ALS:
 
     Args:
         n_factors: K, the factors of a user or an item.
-        penalty: λ, of the factors.
+        penalty: λ, of the factors, in the units of the ratings: on a scale twice as wide, take twice as much.
         n_sweeps: times that both sides are solved.
         bias_penalty: :math:`\lambda_b`, of the biases; ``None`` takes λ.
         seed: of the random start of the item factors.

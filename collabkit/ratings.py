@@ -61,7 +61,8 @@ class Ratings:
             df: one row a rating, in the data's own ids.
             user, item, rating, timestamp: its column names; a ``timestamp`` column is used when it is there.
             items: optional metadata with an ``item`` column (ids) and any of ``title, year, genres``.
-            scale: ``(lo, hi)`` in stars; refuses ratings outside it.
+            scale: ``(lo, hi)`` in stars; refuses ratings outside it. Without one, a ``UserWarning`` says so when the
+                ratings look as if some stood for "not rated", such as -1 or 99, or all were counts, as of plays.
 
         Ids are whole numbers or text; of floats, only whole ones. Times are date-times or numbers: seconds since 1970,
         or whatever grows with time, such as a row's place, since the splits look at their order alone.

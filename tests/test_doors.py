@@ -144,6 +144,7 @@ TABLES = {
     "film_features": kit.film_features,
     "popularity": kit.popularity,
     "who_rated": kit.who_rated,
+    "which_models": kit.which_models,
     "most_rated": lambda bad: kit.most_rated(bad, 3),
     "item_biases": lambda bad: kit.item_biases(MODEL, bad),
     "item_components": lambda bad: kit.item_components(MODEL, bad, [0, 1]),

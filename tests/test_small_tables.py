@@ -33,9 +33,38 @@ def test_the_recipe_is_no_worse_than_damped_means(table, n):
     assert table == "only_noise" or np.mean(recipe) < np.mean(mean)
 
 
-@pytest.mark.parametrize("table", STORED["tables"])
+@pytest.mark.parametrize("table", ["movielens", "whole_users"])
 def test_every_sample_that_was_measured_says_the_same(table):
     for n, models in STORED["tables"][table].items():
         assert all(len(set(runs)) == len(small_tables.SEEDS) for runs in models.values()), n
         mean, error = difference(models["RECIPE"], models["damped means"])
         assert mean <= error, f"{n} ratings"
+
+
+def test_on_many_users_of_five_ratings_each_it_is_worse():
+    """What `which_models` warns of: the decay goes by the size of the table, and not by the ratings in a row."""
+    cold, whole = (STORED["tables"][table]["100000"] for table in ("five_each", "movielens"))
+    assert np.min(np.subtract(cold["RECIPE"], cold["damped means"])) > 0.02
+    assert np.max(np.subtract(cold["ALS"], cold["damped means"])) < 0
+    assert np.max(np.subtract(whole["RECIPE"], whole["damped means"])) < 0
+
+
+@pytest.mark.parametrize("table", small_tables.MEASURED)
+@pytest.mark.parametrize("n", [500, 2_000])
+def test_samples_have_the_size_and_the_shape_that_the_file_says(table, n):
+    samples = [small_tables.TABLES[table](n, seed) for seed in small_tables.SEEDS]
+    assert {len(one) for one in samples} == {n}
+    per_row = np.mean([n / (one.n_users + one.n_items) for one in samples])
+    assert STORED["shapes"][table][str(n)]["per row"] == pytest.approx(per_row, abs=0.005)
+
+
+def test_nobody_has_more_than_five_each():
+    ratings = small_tables.five_each(5_000, seed=0)
+    assert np.bincount(ratings.user).max() == 5
+    assert ratings.n_users > 1_000 > small_tables.movielens(5_000, seed=0).n_users
+
+
+def test_the_busiest_have_many():
+    busy, all_over = small_tables.the_busiest(2_000, seed=0), small_tables.movielens(2_000, seed=0)
+    assert np.median(np.bincount(busy.user)) > 5 * np.median(np.bincount(all_over.user))
+    assert np.median(np.bincount(busy.item)) > 5 * np.median(np.bincount(all_over.item))

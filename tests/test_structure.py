@@ -14,7 +14,7 @@ PACKAGE = ROOT / "collabkit"
 ORDER = """
 borrowed
 checks checks.guard
-data.titles data.vocabulary data.columns
+data.titles data.vocabulary data.suspicious data.columns
 ratings
 data.pairs data.embedded data.movielens_files
 movielens splits recipe features tables
@@ -26,7 +26,7 @@ implicit_als interpret maps evaluation
 saving.atomic saving.packing saving.packing_bayes saving.packing_models saving.cards saving.storage
 recommend.topk recommend.catalogue recommend.average_rows recommend.fold_in recommend.drawn_fold_in recommend.served
 recommend.draws recommend.newcomer recommend.recommender recommend.rate_page
-results results.bands
+results results.bands advice
 exercises
 """
 TESTED_WITH = {"recommend.average_rows", "recommend.served"}  # through what calls them

@@ -79,6 +79,7 @@ recommender.save("model.safetensors", scores={"rmse": 0.9, "by": "me"})
 assert_type(Recommender.load(Path("model.safetensors")), Recommender)
 RatePage(recommender).save("page.html")
 
+assert_type(which_models(ratings), pd.DataFrame)
 shown = most_rated(ratings, 30)
 assert_type(item_biases(als, ratings), pd.DataFrame)
 assert_type(similar_items(recommender.model, ratings, 10, codes=shown), pd.DataFrame)

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from collabkit.checks import is_number
+from collabkit.data.suspicious import suspicion
 from collabkit.data.vocabulary import Vocabulary, as_ids
 
 DAY = 86_400  # seconds
@@ -64,13 +65,24 @@ def stars_of(df: pd.DataFrame, column: str, scale: tuple[float, float] | None) -
         f"column {column!r} ({df[column].dtype}) has values that are not finite numbers",
         "Drop or mend those rows; 32 bits hold 3e38 at most.",
     )
-    if scale is not None:
-        refuse(
-            df,
-            (stars < scale[0]) | (stars > scale[1]),
-            f"column {column!r} leaves the scale from {scale[0]:g} to {scale[1]:g}",
-            "Mend those rows, or pass the scale that is meant.",
-        )
+    if scale is None:
+        if said := suspicion(narrow):
+            cure = "If all are ratings, say so with scale=(lowest, highest)."
+            warnings.warn(f"column {column!r} {said}. {cure}", stacklevel=3)
+        return narrow
+    outside = (stars < scale[0]) | (stars > scale[1])
+    values = stars[outside].unique()[:2]
+    code = (
+        f"If {values[0]:g} stands for 'not rated', drop those rows: it is no rating. Else m"
+        if len(values) == 1
+        else "M"
+    )
+    refuse(
+        df,
+        outside,
+        f"column {column!r} leaves the scale from {scale[0]:g} to {scale[1]:g}",
+        f"{code}end those rows, or pass the scale that is meant.",
+    )
     return narrow
 
 

@@ -164,11 +164,19 @@ class Recommender:
         theirs = self.ratings.take(self.ratings.user == self._user_codes(user)[0])
         return NewUser(self._new_user, self._catalogue, theirs.item, theirs.rating).explain(item, n)
 
-    def save(self, path: str | os.PathLike[str], scores: Mapping[str, float | str | None] | None = None) -> None:
-        """Write the model and what is needed to serve it, by :func:`collabkit.saving.storage.save_model`."""
-        from collabkit.saving.storage import save_model
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        scores: Mapping[str, float | str | None] | None = None,
+        terms: str | None = None,
+    ) -> None:
+        """Write the model and what is needed to serve it, by :func:`collabkit.saving.storage.save_model`.
 
-        return save_model(path, self.model, self.ratings, scores=scores)
+        The ``terms`` are those of your ratings; without any, the file has MovieLens'.
+        """
+        from collabkit.saving.storage import TERMS, save_model
+
+        return save_model(path, self.model, self.ratings, scores=scores, terms=TERMS if terms is None else terms)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Recommender:

@@ -6,10 +6,12 @@ import ast
 import re
 import subprocess
 import sys
+import warnings
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pooch
 import pytest
 import requests
@@ -194,6 +196,13 @@ def table_with(**columns):
     return collabkit.Ratings.from_frame(tiny_frame().assign(**columns))
 
 
+def warned(ratings):
+    frame = pd.DataFrame({"user": range(len(ratings)), "item": 1, "rating": ratings})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        collabkit.Ratings.from_frame(frame)
+
+
 RAISED = {
     "RuntimeError: The course was": failing_setup,
     "RuntimeError: The course is": lambda *at: failing_setup(*at, f"https://github.com/{repository.PLACEHOLDER}/kit"),
@@ -213,6 +222,8 @@ RAISED = {
     "ConnectionError: ": missing_host,
     "ValueError: … is": damaged_copy,
     "PermissionError: ": read_only,
+    "UserWarning: column 'rating' has … in": lambda *_: warned([-1, -1, 7, 8, 10]),
+    "UserWarning: column 'rating' has half": lambda *_: warned([*range(1, 12), 5_000]),
     "FileNotFoundError: ": lambda _, tmp_path: movielens.load_movielens("small-2018", path=tmp_path),
 }
 # What other programs say: seen once, and not raised here.
@@ -221,7 +232,7 @@ OTHERS = ("NoSuchKernel", "RuntimeError: operator", "NameError", "NotImplemented
 
 def messages() -> list[str]:
     """Messages on the page: pieces of code that start with the name of an error, or with our installer's words."""
-    return re.findall(r"`((?:\w+(?:Error|Kernel): |The book needs )[^`]+)`", page("troubleshooting"))
+    return re.findall(r"`((?:\w+(?:Error|Kernel|Warning): |The book needs )[^`]+)`", page("troubleshooting"))
 
 
 @pytest.mark.parametrize("message", [m for m in messages() if not m.startswith(OTHERS)])

@@ -610,7 +610,10 @@ def test_text_ids_and_a_tiny_table():
 def test_save_and_load(bias, tmp_path):
     pytest.importorskip("collabkit.saving.storage")
     path = tmp_path / "model"
+    bias.save(path, terms="Those of my own ratings.")
+    assert "Those of my own ratings" in path.with_suffix(".md").read_text("utf8")
     bias.save(path)
+    assert "MovieLens ratings" in path.with_suffix(".md").read_text("utf8")
     again = Recommender.load(path)
     assert again.recommend([1, 2]).equals(bias.recommend([1, 2]))
     assert again.fold_in({10: 5}).recommend().equals(bias.fold_in({10: 5}).recommend())

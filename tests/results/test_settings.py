@@ -124,12 +124,13 @@ def check_reproductions(stored):
 
 def check_small_tables(stored):
     assert stored["settings"] == small_tables.settings()
-    assert list(stored["tables"]) == list(small_tables.MEASURED)
-    for by_size in stored["tables"].values():
-        assert list(by_size) == [str(n) for n in small_tables.SIZES]
-        for models in by_size.values():
-            assert list(models) == list(small_tables.compared(0))
-            assert {len(runs) for runs in models.values()} == {len(small_tables.SEEDS)}
+    for part, compared in (("tables", small_tables.compared(0)), ("lists", small_tables.listed(0))):
+        assert list(stored[part]) == list(stored["shapes"]) == list(small_tables.MEASURED)
+        for name, by_size in stored[part].items():
+            assert list(by_size) == list(stored["shapes"][name]) == [str(n) for n in small_tables.SIZES]
+            for models in by_size.values():
+                assert list(models) == list(compared)
+                assert {len(runs) for runs in models.values()} == {len(small_tables.SEEDS)}
 
 
 def check_speed(stored):
