@@ -1,0 +1,90 @@
+"""The teachers' pages: their minutes are those of the chapters and labs, and every misconception has its evidence."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from collabkit.exercises import questions
+from tests.book.test_anatomy import CHAPTERS
+from tools import notebooks, reading
+
+BOOK = notebooks.ROOT / "book"
+LABS = sorted((BOOK / "labs").glob("*.ipynb"))
+PLANS = (BOOK / "appendix/teachers.md").read_text("utf8")
+WRONG = (BOOK / "appendix/wrong_answers.md").read_text("utf8")
+each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+each_lab = pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
+
+
+# ---- what wrong answers tell: each idea quotes what gives it away ----
+
+
+def evidence() -> dict[tuple[str, str], list[str]]:
+    """("question", "1.2") -> the wrong answers that the page quotes; exercises and labs likewise."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for kind, number, quotes in re.findall(r"(question|exercise|lab) ([\d.]+): ([^;|]+?) ?(?=;|\|)", WRONG):
+        found.setdefault((kind, number), []).extend(re.findall(r"“([^”]+)”|`(\w+)`", quotes))
+    return {where: [text or name for text, name in quoted] for where, quoted in found.items()}
+
+
+def shown(answer: dict) -> str:
+    """An answer as the page quotes it."""
+    if "range" in answer:
+        return " to ".join(f"{end:g}" for end in answer["range"])
+    return answer.get("answer") or f"{answer['value']:g}".replace("-", "−")
+
+
+def hints(chapter: str, number: str) -> str:
+    """All that the check of an exercise can say: the strings from its decorator to the next check, and what all say."""
+
+    def strings(name: str) -> list[ast.Constant]:
+        tree = ast.parse((notebooks.ROOT / f"collabkit/exercises/{name}.py").read_text("utf8"))
+        return [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+
+    own = sorted(strings(f"ch{int(chapter):02}"), key=lambda string: string.lineno)
+    starts = {string.value: string.lineno for string in own if re.fullmatch(rf"{chapter}\.[1-4]", string.value)}
+    start, end = starts[f"{chapter}.{number}"], starts.get(f"{chapter}.{int(number) + 1}", 10**6)
+    said = [string for string in own if start <= string.lineno < end]
+    return "\n".join(string.value for string in (*said, *strings("__init__")))
+
+
+@each_chapter
+def test_every_question_has_a_wrong_answer_explained(path):
+    chapter, quoted = int(path.name[:2]), evidence()
+    for number, _ in enumerate(questions(chapter), 1):
+        assert quoted.get(("question", f"{chapter}.{number}")), f"say what question {chapter}.{number} reveals"
+
+
+@pytest.mark.parametrize("where", [w for w in evidence() if w[0] == "question"], ids=" ".join)
+def test_what_is_quoted_is_a_wrong_answer(where):
+    chapter, number = map(int, where[1].split("."))
+    answers = questions(chapter)[number - 1]["answers"]
+    wrong = {shown(answer) for answer in answers if not answer.get("correct") and answer.get("type") != "default"}
+    assert set(evidence()[where]) <= wrong
+
+
+@pytest.mark.parametrize("where", [w for w in evidence() if w[0] == "exercise"], ids=" ".join)
+def test_what_is_quoted_is_a_hint(where):
+    chapter, number = where[1].split(".")
+    missing = [hint for hint in evidence()[where] if hint not in hints(chapter, number)]
+    assert not missing
+
+
+@each_lab
+def test_lab_has_the_tests_that_are_named(path):
+    named = evidence().get(("lab", path.name[0]), [])
+    assert named, f"say on the page which misconceptions lab {path.name[0]} reveals"
+    assert {name for name in named if f"def {name}(" not in path.read_text("utf8")} == set()
+
+
+def test_every_idea_has_evidence():
+    rows = re.findall(r"^\| (?!What they think)(.+) \| (.+) \|$", WRONG, re.M)
+    assert len(rows) > 100
+    for idea, where in rows:
+        assert re.match(r"(question|exercise) \d+\.\d: “|lab \d: `", where), idea
