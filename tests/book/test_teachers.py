@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
-from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from collabkit.exercises import questions
 from tests.book.test_anatomy import CHAPTERS
-from tools import notebooks, reading
+from tools import notebooks, plans
 
 BOOK = notebooks.ROOT / "book"
 LABS = sorted((BOOK / "labs").glob("*.ipynb"))
@@ -22,13 +19,56 @@ each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.s
 each_lab = pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
 
 
+# ---- the plans ----
+
+
+def test_the_plans_have_the_minutes_that_chapters_and_labs_state():
+    assert plans.Plans().written(PLANS) == PLANS, "run `make notebooks`"
+
+
+def table(heading: str) -> list[list[str]]:
+    """Rows of the table whose header row starts so."""
+    rows = re.search(rf"^\| {heading} \|.*\n\|[-|:]+\|\n((?:\|.*\n)+)", PLANS, re.M)[1]
+    return [plans.cells(row) for row in rows.splitlines()]
+
+
+@each_chapter
+def test_chapter_is_in_one_week(path):
+    weeks = [row[0] for row in table("Week") if f"/{path.stem}>" in row[1]]
+    assert len(weeks) == 1, f"write {path.stem} into a week of book/appendix/teachers.md, then run `make notebooks`"
+
+
+@each_lab
+def test_lab_is_in_both_plans(path):
+    name = f"Lab {path.name[0]}"
+    assert sum(row[4] == name for row in table("Week")) == 1
+    assert sum(row[1] == name for day in ("first", "second") for row in table(rf"Start \| The {day} day")) == 1
+
+
+@pytest.mark.parametrize("day", ["first", "second"])
+def test_a_day_starts_after_breakfast_and_ends_before_supper(day):
+    rows = table(rf"Start \| The {day} day")
+    hours, minutes = map(int, rows[-1][0].split(":"))
+    assert rows[0][0] == "9:00" and rows[-1][1:] == ["End", ""]
+    assert 16 * 60 <= 60 * hours + minutes <= 17 * 60 + 30
+    assert sum(what in ("Break", "Lunch") for _, what, _ in rows) == 3
+    assert all(int(row[2]) <= 90 for row in rows[:-1])
+
+
+def test_a_meeting_takes_an_hour_and_a_half():
+    assert sum(int(row[1]) for row in table("What happens")) == 90
+
+
 # ---- what wrong answers tell: each idea quotes what gives it away ----
+
+QUOTES = r"(?:“[^”]+”|`test_\w+`)(?:, (?:“[^”]+”|`test_\w+`))*"
+EVIDENCE = rf"(question|exercise|lab) (\d[\d.]*): ({QUOTES})"
 
 
 def evidence() -> dict[tuple[str, str], list[str]]:
     """("question", "1.2") -> the wrong answers that the page quotes; exercises and labs likewise."""
     found: dict[tuple[str, str], list[str]] = {}
-    for kind, number, quotes in re.findall(r"(question|exercise|lab) ([\d.]+): ([^;|]+?) ?(?=;|\|)", WRONG):
+    for kind, number, quotes in re.findall(EVIDENCE, WRONG):
         found.setdefault((kind, number), []).extend(re.findall(r"“([^”]+)”|`(\w+)`", quotes))
     return {where: [text or name for text, name in quoted] for where, quoted in found.items()}
 
@@ -87,4 +127,4 @@ def test_every_idea_has_evidence():
     rows = re.findall(r"^\| (?!What they think)(.+) \| (.+) \|$", WRONG, re.M)
     assert len(rows) > 100
     for idea, where in rows:
-        assert re.match(r"(question|exercise) \d+\.\d: “|lab \d: `", where), idea
+        assert re.fullmatch(rf"{EVIDENCE}(; {EVIDENCE})*", where), idea
