@@ -38,11 +38,26 @@ def test_chapter_is_in_one_week(path):
     assert len(weeks) == 1, f"write {path.stem} into a week of book/appendix/teachers.md, then run `make notebooks`"
 
 
+def come_before(number: int, steps: list[str]) -> list[str]:
+    """Chapters of a lab that do not come before it in these steps: those that open its list, as in *4, 5 and 6*."""
+    (at,) = [at for at, step in enumerate(steps) if re.search(rf"\bLab {number}\b", step)]
+    wanted = re.match(r"\d+(?:(?:, | and )\d+)*", plans.labs()[number].chapters)[0]
+    return [n for n in re.findall(r"\d+", wanted) if not any(f"/chapters/{int(n):02}_" in step for step in steps[:at])]
+
+
 @each_lab
-def test_lab_is_in_both_plans(path):
-    name = f"Lab {path.name[0]}"
-    assert sum(row[4] == name for row in table("Week")) == 1
-    assert sum(row[1] == name for day in ("first", "second") for row in table(rf"Start \| The {day} day")) == 1
+def test_lab_is_in_one_week_after_its_chapters(path):
+    assert come_before(int(path.name[0]), [cell for row in table("Week") for cell in (row[1], row[4])]) == []
+
+
+@each_lab
+def test_lab_is_in_the_two_days_after_its_chapters_or_taken_home(path):
+    number = int(path.name[0])
+    steps = [row[1] for day in ("first", "second") for row in table(rf"Start \| The {day} day")]
+    if f"lab {number} is to take home" in PLANS:
+        assert f"Lab {number}" not in steps
+    else:
+        assert come_before(number, steps) == []
 
 
 @pytest.mark.parametrize("day", ["first", "second"])
@@ -117,10 +132,11 @@ def test_what_is_quoted_is_a_hint(where):
 
 
 @each_lab
-def test_lab_has_the_tests_that_are_named(path):
+def test_lab_has_a_wrong_answer_that_each_named_test_catches(path):
+    caught = (notebooks.ROOT / f"tests/labs/wrong/{path.stem}.py").read_text("utf8")
     named = evidence().get(("lab", path.name[0]), [])
-    assert named, f"say on the page which misconceptions lab {path.name[0]} reveals"
-    assert {name for name in named if f"def {name}(" not in path.read_text("utf8")} == set()
+    assert named, f"say in book/appendix/wrong_answers.md which ideas lab {path.name[0]} shows"
+    assert {name for name in named if not re.search(rf"^# %% q\d+ {name}:", caught, re.M)} == set()
 
 
 def test_every_idea_has_evidence():
