@@ -55,10 +55,11 @@ format: venv ## Mend style and import order, and write the notebooks' set-up cel
 	@$(BIN)/ruff format .
 	@$(MAKE) --no-print-directory notebooks
 
-notebooks: venv ## Drop outputs from the notebooks; write what is generated in them, the README's table and the map of concepts.
+notebooks: venv ## Drop outputs from the notebooks; write what is generated in them, the README's table, the map of concepts and the teacher's plans.
 	@$(BIN)/python tools/notebooks.py setup
 	@$(BIN)/python -m tools.contents
 	@$(BIN)/python -m tools.concepts
+	@$(BIN)/python -m tools.plans
 
 bands: venv ## Measure again the scores that chapters are checked against (ONLY=name for some).
 	@$(BIN)/python -m benchmarks.bands $(ONLY)

@@ -60,6 +60,25 @@ def test_conda_and_binder_install_what_pyproject_asks_for():
     assert conda[0].removeprefix("python=") in SpecifierSet(PROJECT["project"]["requires-python"])
 
 
+def test_environment_yml_has_the_form_that_conda_and_binder_read():
+    environment = load("environment.yml")
+    assert set(environment) == {"name", "channels", "dependencies"}  # conda warns of any other key
+    *conda, pip = environment["dependencies"]
+    assert all(re.fullmatch(r"[a-z]+(=\d+\.\d+)?", spec) for spec in conda)  # what conda calls a match specification
+    assert "pip" in conda and set(pip) == {"pip"}  # without its own line conda adds pip, and warns
+    # repo2docker looks for these first, and would not read environment.yml (2026.4.0).
+    assert not [name for name in ("binder", ".binder", "Dockerfile", "runtime.txt") if (ROOT / name).exists()]
+
+
+def test_pip_finds_the_files_that_environment_yml_names():
+    """Conda hands the section to pip as a file beside environment.yml, and starts pip there."""
+    named = dict(line.split() for line in load("environment.yml")["dependencies"][-1]["pip"] if line.startswith("-"))
+    assert (ROOT / named["-c"]).is_file() and (ROOT / named["-e"] / "pyproject.toml").is_file()
+    requirements = [line for line in load("environment.yml")["dependencies"][-1]["pip"] if not line.startswith("-")]
+    for requirement in map(Requirement, requirements):
+        assert pinned()[canonicalize_name(requirement.name)] in requirement.specifier
+
+
 def test_every_requirement_states_its_lower_bound_and_the_reason():
     lines = re.findall(r'^    "([\w[\]-]+>=[^"]+)",(?: +# (\S.*))?$', (ROOT / "pyproject.toml").read_text("utf8"), re.M)
     assert [line for line, _ in lines] == [*BASE, *itertools.chain(*EXTRAS.values())]
