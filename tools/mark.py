@@ -11,9 +11,12 @@ locks it up: it sees Python, the course and an empty folder that is gone afterwa
 nor the labs' sources. Where bubblewrap is not, an audit hook of Python refuses the same; the first line says which.
 
 The tests come from the autograder archive, not from the student's folder, and reach the process when the student's
-cells have ended. What the cells replaced in the course, NumPy, pandas and otter is put back before. Not defended
-against: code that was written to outwit this marker from within, such as a thread that waits for the tests, or answers
-that compare equal to everything; without bubblewrap, native code too. It stands in the notebook, for you to read.
+cells have ended. What the cells replaced in the course, NumPy, pandas and otter is put back before, and a test
+during which something is replaced has failed. Not defended against: code that was written to outwit this marker from
+within, such as a process that waits for the tests, or answers that compare equal to everything; without bubblewrap,
+native code too. It stands in the notebook: where one has words that no answer needs, its message starts with
+"read it". Memory is limited for each process, and a submission may start many until its time is up; root's are not
+even counted, so do not mark as root.
 """
 
 from __future__ import annotations
@@ -37,6 +40,15 @@ from tools.locked import Lab, Limits, NotMarked, converse, sandbox  # noqa: E402
 BUILT = ROOT / "_build/labs"
 LARGEST = 20_000_000  # bytes of a submission
 LAB = re.compile(r'otter\.Notebook\(tests_dir="tests/([\w-]+)"\)')  # the last line of the set-up cell
+
+# Words that outwit a marker and that no answer needs: special methods, other processes, what lies beneath.
+ODD = re.compile(
+    r"__(?!init__|name__|main__|call__|len__|getitem__|iter__|repr__|version__|doc__)[a-z_]+__"
+    r"|\b(?:_getframe|_thread|addaudithook|atexit|ctypes|fdopen|fork|forkpty|gc|multiprocessing|pty|setattr|setitimer"
+    r"|setprofile|settrace|socket|subprocess|threading)\b"
+    r"|\b(?:import|from) +(?:inspect|signal)\b|sys\.modules|/proc\b|os\.(?:read|write|kill|system|dup2?)\b|(?<![\w.])(?:compile|eval|exec)\("
+    r"|\b(?:np|numpy|pd|pandas|torch|builtins|collabkit)\.\w+ *=(?!=)"
+)
 
 
 @dataclass
@@ -66,6 +78,12 @@ def cells_of(path: Path) -> tuple[str, list[str]]:
     return (labs or [named])[0], [cell for cell in code if not LAB.search(cell)]
 
 
+def odd(cells: list[str]) -> list[str]:
+    """What a teacher is to read: the odd words of a submission, each once."""
+    words = list(dict.fromkeys(word for cell in cells for word in ODD.findall(cell)))
+    return [f"read it, for it has {', '.join(words[:5])}"] if words else []
+
+
 def mark(path: Path, name: str, labs: dict[str, Lab], limits: Limits) -> Row:
     """One submission's row; nothing that is in it raises here."""
     row, start = Row(name), time.monotonic()
@@ -73,7 +91,7 @@ def mark(path: Path, name: str, labs: dict[str, Lab], limits: Limits) -> Row:
         row.lab, cells = cells_of(path)
         if row.lab not in labs:
             raise NotMarked("it does not say which lab it is: is its set-up cell there?")
-        lab = labs[row.lab]
+        lab, row.messages = labs[row.lab], odd(cells)
         row.points, row.possible = dict.fromkeys(lab.questions, 0), sum(lab.possible.values())
         problems, row.points, row.failed = converse(cells, lab, limits)
         row.messages += problems[:3]
