@@ -64,7 +64,7 @@ class Row:
 
 def cells_of(path: Path) -> tuple[str, list[str]]:
     """The lab that a notebook belongs to, "" where it does not say, and its code without the set-up cell."""
-    if not path.is_file():
+    if path.is_symlink() or not path.is_file():  # a link may lead to somebody else's
         raise NotMarked("not a file")
     if path.stat().st_size > LARGEST:
         raise NotMarked(f"larger than {LARGEST // 1_000_000} MB: clear its outputs and save it again")
@@ -109,7 +109,7 @@ def submissions(folder: Path) -> list[Path]:
 
 def safe(text: str) -> str:
     """For a spreadsheet, which would take it for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return re.sub(r"(^|;)(?=[=+\-@\t\r])", r"\1'", text)  # some split at semicolons
 
 
 def write(rows: list[Row], out: Path) -> None:
@@ -121,7 +121,7 @@ def write(rows: list[Row], out: Path) -> None:
             points = [round(row.points[one], 2) if one in row.points else "" for one in questions]
             total = round(sum(row.points.values()), 2)
             possible = "" if row.possible is None else round(row.possible, 2)
-            texts = [safe("; ".join(row.messages)), " ".join(row.failed)]
+            texts = [safe("; ".join(row.messages)), safe(" ".join(row.failed))]
             table.writerow([safe(row.file), safe(row.lab), *points, total, possible, *texts, f"{row.seconds:.1f}"])
 
 
@@ -151,7 +151,7 @@ def main(argv: list[str] | None = None) -> int:
         for row in pool.map(lambda path: mark(path, str(path.relative_to(args.folder)), labs, limits), found):
             rows.append(row)
             line = f"{row.file}: {sum(row.points.values()):g} of {row.possible or 0:g} {'; '.join(row.messages)}"
-            print(line[:160].encode("ascii", "backslashreplace").decode())  # a name may be what no terminal shows
+            print(line[:160].encode("unicode_escape").decode())  # a name may have what a terminal obeys
     write(rows, args.out)
     print(f"{len(rows)} submissions in {(time.monotonic() - start) / 60:.1f} minutes: {args.out}")
     return 0
