@@ -46,7 +46,8 @@ ODD = re.compile(
     r"__(?!init__|name__|main__|call__|len__|getitem__|iter__|repr__|version__|doc__)[a-z_]+__"
     r"|\b(?:_getframe|_thread|addaudithook|atexit|ctypes|fdopen|fork|forkpty|gc|multiprocessing|pty|setattr|setitimer"
     r"|setprofile|settrace|socket|subprocess|threading)\b"
-    r"|\b(?:import|from) +(?:inspect|signal)\b|sys\.modules|/proc\b|os\.(?:read|write|kill|system|dup2?)\b|(?<![\w.])(?:compile|eval|exec)\("
+    r"|\b(?:import|from) +(?:inspect|signal)\b"
+    r"|sys\.modules|/proc\b|os\.(?:read|write|kill|system|dup2?)\b|(?<![\w.])(?:compile|eval|exec)\("
     r"|\b(?:np|numpy|pd|pandas|torch|builtins|collabkit)\.\w+ *=(?!=)"
 )
 
