@@ -59,9 +59,11 @@ def which_models(ratings: Ratings) -> pd.DataFrame:
 
     * ``verdict``: *worth it*, when it was ahead of its baseline by more than three standard errors on samples with no
       more ratings, in all and per row. *Not worth it*, when it was not, on samples with no fewer. *Measure it*, when
-      nothing measured decides, or what was disagrees. *Wrong*, for a model of stars where these look like counts.
+      nothing measured decides, or what was disagrees. *Wrong*, for a model of stars where these look like counts, or
+      all are equal.
     * ``build``: the model for this scale, to be trained by the recipe or fitted. The penalty of ``ALS`` goes with the
-      spread of the ratings, and ``y_range`` ends a ninth above the scale, as chapter 6 has it for stars.
+      spread of the ratings, and ``y_range`` ends a ninth above the scale, as chapter 6 has it for stars. Where there
+      are two values, as for clicks, ``ImplicitALS`` takes the higher one for a choice.
     * ``beat``: the baseline to hold it against.
     * ``why``: the nearest samples that decide, and by how much the model was ahead there: its error was so much
       smaller, or its NDCG at 10 so much larger.
@@ -80,9 +82,9 @@ def which_models(ratings: Ratings) -> pd.DataFrame:
     elif ratings.scale is None and not counts:
         cure = "say scale=(lowest, highest) to Ratings.from_frame, and what lies outside is refused"
         warnings.warn(f"these ratings were given no scale, so that any number passes as one: {cure}.", stacklevel=2)
-    n = len(ratings)
+    n, values = len(ratings), np.sort(pd.unique(ratings.rating))
     per_row = n / sum(len(np.unique(codes)) for codes in (ratings.user, ratings.item))
-    lo, hi = ratings.scale or (ratings.rating.min(), ratings.rating.max())
+    lo, hi = ratings.scale or (values[0], values[-1])
     build = {
         "MeanBaseline": "MeanBaseline(damping=4)",
         "DotProductBias": f"DotProductBias({ratings.n_users}, {ratings.n_items}, {RECIPE.n_factors}, "
@@ -92,9 +94,12 @@ def which_models(ratings: Ratings) -> pd.DataFrame:
     rows = {"MeanBaseline": ("baseline", "MeanBaseline(())", "means: the least that a model of stars has to beat")}
     for name, measured in OF_STARS.items():
         rows[name] = _row(build["MeanBaseline"], _measured("tables", "damped means", measured, sign=-1), n, per_row)
-    if counts:
+    if counts or len(values) == 1 < n:
+        said = suspicion(ratings.rating) if counts else f"has one value, {values[0]:g}, and tells none from another"
         build = dict.fromkeys(rows, "")
-        rows = dict.fromkeys(rows, ("wrong", "", f"no stars: this column {suspicion(ratings.rating)}"))
+        rows = dict.fromkeys(rows, ("wrong", "", f"no stars: this column {said}"))
+    if len(values) == 2:
+        build["ImplicitALS"] = f"ImplicitALS(at_least={values[1]:g})"
     rows["ImplicitALS"] = _row("PopularityBaseline()", _measured("lists", "popularity", "ImplicitALS"), n, per_row)
     advice = pd.DataFrame(rows, index=["verdict", "beat", "why"]).T.rename_axis("model")
     advice.insert(1, "build", [build.get(name, f"{name}()") for name in advice.index])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import small_tables
-from collabkit import ALS, MeanBaseline, Ratings, evaluate, load_movielens, random_split, which_models
+from collabkit import ALS, ImplicitALS, MeanBaseline, Ratings, evaluate, load_movielens, random_split, which_models
 from collabkit.advice import OF_STARS, PENALTY, SPREAD, Measured, _measured, _row
 from collabkit.results import load
 
@@ -141,6 +141,31 @@ def test_one_rating():
     advice = which_models(Ratings.from_frame(pd.DataFrame({"user": ["a"], "item": ["b"], "rating": [3]}), scale=(1, 5)))
     assert advice.attrs["cold"] == 1
     assert (advice["verdict"][1:] == "not worth it").all()
+
+
+@pytest.mark.parametrize("scale", [(1, 5), None])
+@pytest.mark.filterwarnings("ignore:these ratings were given no scale")
+def test_ratings_that_are_all_equal_are_no_stars(scale):
+    likes = of_shape(300, 60, 200).frame.assign(rating=4)
+    advice = which_models(Ratings.from_frame(likes, scale=scale))
+    assert (advice["verdict"][:-1] == "wrong").all() and (advice["build"][:-1] == "").all()
+    assert advice["why"].iloc[0] == "no stars: this column has one value, 4, and tells none from another"
+    assert advice.loc["ImplicitALS", ["verdict", "build"]].tolist() != ["wrong", ""]
+
+
+def test_who_did_not_click_did_not_choose():
+    clicks = of_shape(300, 60, 200).frame
+    clicks["rating"] = np.arange(300) % 2
+    ratings = Ratings.from_frame(clicks, scale=(0, 1))
+    build = which_models(ratings).loc["ImplicitALS", "build"]
+    assert build == "ImplicitALS(at_least=1)"
+    chosen = ratings.take(ratings.rating == 1)
+    advised, alone, default = (
+        model.fit(table).as_module().item_factors.weight.detach().numpy()
+        for model, table in ((eval(build), ratings), (ImplicitALS(), chosen), (ImplicitALS(), ratings))
+    )
+    assert np.allclose(advised, alone)
+    assert not np.allclose(advised, default)
 
 
 def test_als_is_built_for_the_spread_of_the_ratings():

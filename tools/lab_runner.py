@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-STATE = ("builtins", "collabkit", "numpy", "otter", "pandas")  # what tests lean on; a submission may not change it
+# What tests and this script lean on; a submission may not change it.
+STATE = ("builtins", "collabkit", "inspect", "json", "numpy", "os", "otter", "pandas", "signal")
+PROCESSES_AT_ONCE = 200
 WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 NETWORK = ("socket.bind", "socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
 PROCESSES = (
@@ -87,10 +89,11 @@ def guard(secret: list[str]) -> None:
     sys.addaudithook(hook)
 
 
-def snapshot() -> Callable[[], None]:
-    """Remember the functions and classes that tests lean on; what comes back puts them back."""
+def snapshot() -> Callable[[], list[str]]:
+    """Remember the functions and classes that tests lean on; what comes back puts them back, and names what was not."""
     kinds = (property, classmethod, staticmethod)
-    owners: list[Any] = [m for name, m in sys.modules.items() if name.split(".")[0] in STATE]
+    modules = {name: m for name, m in sys.modules.items() if name.split(".")[0] in STATE}
+    owners: list[Any] = list(modules.values())
     for module in list(owners):
         if module.__name__.startswith(("collabkit", "otter")):
             owners += [one for one in vars(module).values() if isinstance(one, type) and one.__module__ in sys.modules]
@@ -98,15 +101,20 @@ def snapshot() -> Callable[[], None]:
         (owner, {k: v for k, v in vars(owner).items() if callable(v) or isinstance(v, kinds)}) for owner in owners
     ]
 
-    def restore() -> None:
+    def restore() -> list[str]:
         sys.settrace(None)
         sys.setprofile(None)
+        signal.signal(signal.SIGALRM, out_of_time)
+        changed = [name for name, module in modules.items() if sys.modules.get(name) is not module]
+        sys.modules.update(modules)
         for owner, values in before:
-            for name, value in values.items():
-                if vars(owner).get(name) is not value:
-                    type.__setattr__(owner, name, value) if isinstance(owner, type) else vars(owner).update(
-                        {name: value}
-                    )
+            now = vars(owner)
+            for name in [name for name, value in values.items() if now.get(name) is not value]:
+                changed.append(f"{owner.__name__}.{name}")
+                type.__setattr__(owner, name, values[name]) if isinstance(owner, type) else now.update(
+                    {name: values[name]}
+                )
+        return changed
 
     return restore
 
@@ -142,8 +150,8 @@ def words(error: BaseException, seconds: float) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def score(source: str, space: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Points of one question, and the tests that failed."""
+def score(source: str, space: dict[str, Any], seconds: float, restore: Callable[[], list[str]]) -> dict[str, Any]:
+    """Points of one question, and the tests that failed: those too during which something was replaced."""
     from otter.test_files.abstract_test import TestCaseResult
     from otter.test_files.exception_test import ExceptionTestFile
 
@@ -155,6 +163,7 @@ def score(source: str, space: dict[str, Any], seconds: float) -> dict[str, Any]:
             passed = True
         except BaseException:  # otter's own run would let SystemExit through
             passed = False
+        passed = not restore() and passed
         question.test_case_results.append(TestCaseResult(case, None, passed))
     failed = [result.test_case.name for result in question.test_case_results if not result.passed]
     return {"points": question.score, "failed": failed}
@@ -169,6 +178,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (order["memory"], order["memory"]))
     resource.setrlimit(resource.RLIMIT_FSIZE, (order["file"], order["file"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if order["secret"] is None:  # in the sandbox, where nobody else's processes count
+        resource.setrlimit(resource.RLIMIT_NPROC, (PROCESSES_AT_ONCE, PROCESSES_AT_ONCE))
     signal.signal(signal.SIGALRM, out_of_time)
     import otter.test_files  # noqa: F401
 
@@ -178,10 +189,11 @@ def main() -> None:
     if order["secret"] is not None:
         guard(order["secret"])
     space, problems = run_cells(order["cells"], order["seconds"])
-    restore()
+    if replaced := restore():
+        problems.insert(0, f"it replaced {', '.join(replaced[:3])}: read it")
     print(json.dumps(problems), file=answers, flush=True)
     tests = json.loads(asked.readline())
-    results = {name: score(source, space, order["seconds"]) for name, source in tests["questions"].items()}
+    results = {name: score(source, space, order["seconds"], restore) for name, source in tests["questions"].items()}
     print(json.dumps({"key": tests["key"], "results": results}), file=answers, flush=True)
     os._exit(0)  # no threads, no exit handlers of the submission
 

@@ -142,7 +142,7 @@ def converse(cells: list[str], lab: Lab, limits: Limits) -> tuple[list[str], dic
             if not secrets.compare_digest(str(answer["key"]), key):
                 raise NotMarked("it answered in the marker's place: read it")
             results = {name: answer["results"][name] for name in lab.possible}
-            points = {name: min(float(results[name]["points"]), most) for name, most in lab.possible.items()}
+            points = {name: max(0.0, min(float(results[name]["points"]), most)) for name, most in lab.possible.items()}
             failed = [str(test) for name in lab.possible for test in results[name]["failed"]]
             return [str(one)[:300] for one in problems], points, failed
         except (OSError, ValueError, LookupError, TypeError, RecursionError):

@@ -11,9 +11,12 @@ locks it up: it sees Python, the course and an empty folder that is gone afterwa
 nor the labs' sources. Where bubblewrap is not, an audit hook of Python refuses the same; the first line says which.
 
 The tests come from the autograder archive, not from the student's folder, and reach the process when the student's
-cells have ended. What the cells replaced in the course, NumPy, pandas and otter is put back before. Not defended
-against: code that was written to outwit this marker from within, such as a thread that waits for the tests, or answers
-that compare equal to everything; without bubblewrap, native code too. It stands in the notebook, for you to read.
+cells have ended. What the cells replaced in the course, NumPy, pandas and otter is put back before, and a test
+during which something is replaced has failed. Not defended against: code that was written to outwit this marker from
+within, such as a process that waits for the tests, or answers that compare equal to everything; without bubblewrap,
+native code too. It stands in the notebook: where one has words that no answer needs, its message starts with
+"read it". Memory is limited for each process, and a submission may start many until its time is up; root's are not
+even counted, so do not mark as root.
 """
 
 from __future__ import annotations
@@ -38,6 +41,16 @@ BUILT = ROOT / "_build/labs"
 LARGEST = 20_000_000  # bytes of a submission
 LAB = re.compile(r'otter\.Notebook\(tests_dir="tests/([\w-]+)"\)')  # the last line of the set-up cell
 
+# Words that outwit a marker and that no answer needs: special methods, other processes, what lies beneath.
+ODD = re.compile(
+    r"__(?!init__|name__|main__|call__|len__|getitem__|iter__|repr__|version__|doc__)[a-z_]+__"
+    r"|\b(?:_getframe|_thread|addaudithook|atexit|ctypes|fdopen|fork|forkpty|gc|multiprocessing|pty|setattr|setitimer"
+    r"|setprofile|settrace|socket|subprocess|threading)\b"
+    r"|\b(?:import|from) +(?:inspect|signal)\b"
+    r"|sys\.modules|/proc\b|os\.(?:read|write|kill|system|dup2?)\b|(?<![\w.])(?:compile|eval|exec)\("
+    r"|\b(?:np|numpy|pd|pandas|torch|builtins|collabkit)\.\w+ *=(?!=)"
+)
+
 
 @dataclass
 class Row:
@@ -52,7 +65,7 @@ class Row:
 
 def cells_of(path: Path) -> tuple[str, list[str]]:
     """The lab that a notebook belongs to, "" where it does not say, and its code without the set-up cell."""
-    if not path.is_file():
+    if path.is_symlink() or not path.is_file():  # a link may lead to somebody else's
         raise NotMarked("not a file")
     if path.stat().st_size > LARGEST:
         raise NotMarked(f"larger than {LARGEST // 1_000_000} MB: clear its outputs and save it again")
@@ -66,6 +79,12 @@ def cells_of(path: Path) -> tuple[str, list[str]]:
     return (labs or [named])[0], [cell for cell in code if not LAB.search(cell)]
 
 
+def odd(cells: list[str]) -> list[str]:
+    """What a teacher is to read: the odd words of a submission, each once."""
+    words = list(dict.fromkeys(word for cell in cells for word in ODD.findall(cell)))
+    return [f"read it, for it has {', '.join(words[:5])}"] if words else []
+
+
 def mark(path: Path, name: str, labs: dict[str, Lab], limits: Limits) -> Row:
     """One submission's row; nothing that is in it raises here."""
     row, start = Row(name), time.monotonic()
@@ -73,7 +92,7 @@ def mark(path: Path, name: str, labs: dict[str, Lab], limits: Limits) -> Row:
         row.lab, cells = cells_of(path)
         if row.lab not in labs:
             raise NotMarked("it does not say which lab it is: is its set-up cell there?")
-        lab = labs[row.lab]
+        lab, row.messages = labs[row.lab], odd(cells)
         row.points, row.possible = dict.fromkeys(lab.questions, 0), sum(lab.possible.values())
         problems, row.points, row.failed = converse(cells, lab, limits)
         row.messages += problems[:3]
@@ -91,7 +110,7 @@ def submissions(folder: Path) -> list[Path]:
 
 def safe(text: str) -> str:
     """For a spreadsheet, which would take it for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return re.sub(r"(^|;)(?=[=+\-@\t\r])", r"\1'", text)  # some split at semicolons
 
 
 def write(rows: list[Row], out: Path) -> None:
@@ -103,7 +122,7 @@ def write(rows: list[Row], out: Path) -> None:
             points = [round(row.points[one], 2) if one in row.points else "" for one in questions]
             total = round(sum(row.points.values()), 2)
             possible = "" if row.possible is None else round(row.possible, 2)
-            texts = [safe("; ".join(row.messages)), " ".join(row.failed)]
+            texts = [safe("; ".join(row.messages)), safe(" ".join(row.failed))]
             table.writerow([safe(row.file), safe(row.lab), *points, total, possible, *texts, f"{row.seconds:.1f}"])
 
 
@@ -133,7 +152,7 @@ def main(argv: list[str] | None = None) -> int:
         for row in pool.map(lambda path: mark(path, str(path.relative_to(args.folder)), labs, limits), found):
             rows.append(row)
             line = f"{row.file}: {sum(row.points.values()):g} of {row.possible or 0:g} {'; '.join(row.messages)}"
-            print(line[:160].encode("ascii", "backslashreplace").decode())  # a name may be what no terminal shows
+            print(line[:160].encode("unicode_escape").decode())  # a name may have what a terminal obeys
     write(rows, args.out)
     print(f"{len(rows)} submissions in {(time.monotonic() - start) / 60:.1f} minutes: {args.out}")
     return 0

@@ -1,4 +1,4 @@
-"""Suspicious: numbers that hardly are ratings: a code for "not rated" among them, or counts in the place of stars."""
+"""Suspicious: numbers that hardly are ratings: a code for "not rated" among them, or counts, or dates and ids."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 NINES = tuple(sign * (10**n - 1) for n in (2, 3, 4, 5) for sign in (1, -1))  # 99, -99, 999 …, as forms write "none"
+FAR = 1000  # no scale of ratings begins there
 
 
 def suspicion(stars: np.ndarray) -> str | None:
@@ -14,6 +15,8 @@ def suspicion(stars: np.ndarray) -> str | None:
     if code is not None:
         share = f"{code:g} in {np.mean(stars == code):.0%} of its rows"
         return f"has {share}, apart from all other ratings: does it stand for 'not rated'? Then drop those rows"
+    if stars.min() >= FAR:
+        return f"has no value below {stars.min():,.0f}: are these dates, times or ids? Then name the column of ratings"
     if looks_like_counts(stars):
         halves = f"half of its values at or below {np.median(stars):g}, and goes up to {stars.max():g}"
         return f"has {halves}: are these counts, as of plays or hours? Models of stars are wrong for them"

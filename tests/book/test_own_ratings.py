@@ -148,3 +148,41 @@ def test_a_file_that_is_read_wrongly_stops(page, tmp_path):
         read(page, tmp_path, "Book-Crossing", read={"sep": ";"})
     with pytest.raises(KeyError):
         read(page, tmp_path, "Book-Crossing", read={"encoding": "latin-1"})
+
+
+def small(page, tmp_path, text: str, **settings) -> Ratings:
+    (tmp_path / "small").write_text(text)
+    names = {"read": {}, "user": "who", "item": "what", "rating": "stars", "scale": (1, 5)}
+    return page["own_ratings"](tmp_path / "small", **names | settings)[0]
+
+
+def test_a_matrix_may_name_its_users(page, tmp_path):
+    ratings = small(page, tmp_path, "who,x,y\n007,3,\n2,4,5\n", wide=True)
+    assert ratings.users.ids.tolist() == ["007", "2"] and ratings.items.ids.tolist() == ["x", "y"]
+
+
+def test_a_code_among_words_is_a_code(page, tmp_path):
+    assert len(small(page, tmp_path, "who,what,stars\na,b,3\na,c,-1\na,d,seen\n", not_rated=[-1, "seen"])) == 1
+
+
+def test_counts_among_words_are_added_and_not_strung_together(page, tmp_path):
+    text = "who,what,stars\na,b,3\na,b,4\na,c,none\n"
+    assert small(page, tmp_path, text, not_rated=["none"], scale=None).rating.tolist() == [7]
+
+
+def test_spaces_are_no_id(page, tmp_path):
+    with pytest.raises(ValueError, match="missing ids"):
+        small(page, tmp_path, 'who,what,stars\n"  ",b,3\n')
+
+
+def test_a_column_that_is_not_there_is_told_with_those_that_are(page, tmp_path):
+    with pytest.raises(KeyError, match="no column stars. It has who, what, points"):
+        small(page, tmp_path, "who,what,points\na,b,3\n")
+
+
+def test_whether_the_day_or_the_month_comes_first_is_not_guessed(page, tmp_path):
+    text = "who,what,stars,when\na,b,3,01/12/2020\na,b,4,02/11/2020\n"
+    with pytest.raises(ValueError, match="not ISO8601"):
+        small(page, tmp_path, text, timestamp="when")
+    told = {"parse_dates": ["when"], "date_format": "%d/%m/%Y"}
+    assert small(page, tmp_path, text, timestamp="when", read=told).rating.tolist() == [3]

@@ -71,6 +71,12 @@ def test_counts(stars):
         Ratings.from_frame(table(stars), rating="stars")
 
 
+@pytest.mark.parametrize("first", [1_950, 20_200_101, 1_600_000_000], ids=["years", "days", "seconds"])
+def test_dates_in_the_place_of_ratings(first):
+    with pytest.warns(UserWarning, match=r"'stars' has no value below [\d,]+: are these dates"):
+        Ratings.from_frame(table(first + np.arange(0, 60_000, 128)), rating="stars")
+
+
 @pytest.mark.parametrize("stars", STARS.values(), ids=STARS)
 def test_ratings_pass_in_silence(stars):
     with warnings.catch_warnings():

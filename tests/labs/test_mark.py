@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import mark
+from tools import labs, mark
 
 pytestmark = pytest.mark.skipif(not hasattr(mark.os, "killpg"), reason="Windows has no limits on a process: use WSL")
 
@@ -189,7 +189,107 @@ print('{{"key": "", "results": {{"q1": {{"points": 100, "possible": 1, "failed":
 open({archive!r})"""
     row = one(toy, locked, tamper, "double = root = lambda x: 1")
     assert row.points == {"q1": 0, "q2": 0}
-    assert "FileNotFoundError" in row.messages[0]
+    assert row.messages[0].startswith("read it, for it has")
+    assert row.messages[1].startswith("it replaced ") and "numpy.isclose" in row.messages[1]
+    assert "FileNotFoundError" in row.messages[2]
+
+
+REPLACING = {  # each goes on, or begins, after the cells have ended
+    "a thread": """\
+import threading, time
+import numpy as np
+
+
+def go():
+    while True:
+        np.isclose = lambda *_, **__: True
+        time.sleep(0.0005)
+
+
+threading.Thread(target=go, daemon=True).start()
+double = root = lambda x: 1""",
+    "the answer": """\
+import numpy as np
+
+
+def double(x):
+    np.isclose = lambda *_, **__: True
+    return 1
+
+
+root = double""",
+    "a signal": """\
+import signal
+import numpy as np
+
+signal.signal(signal.SIGPROF, lambda *_: setattr(np, "isclose", lambda *_, **__: True))
+signal.setitimer(signal.ITIMER_PROF, 0.0005, 0.0005)
+double = root = lambda x: 1""",
+    "a hook": """\
+import sys
+import numpy as np
+
+sys.addaudithook(lambda *_: setattr(np, "isclose", lambda *_, **__: True))
+double = root = lambda x: 1""",
+    "another module": """\
+import sys, types
+
+sys.modules["numpy"] = types.SimpleNamespace(isclose=lambda *_, **__: True)
+double = root = lambda x: 1""",
+    "what writes the answer": """\
+import json
+
+dumps = json.dumps
+json.dumps = lambda what: dumps(what if isinstance(what, list) else what | {"results": dict.fromkeys(
+    ("q1", "q2"), {"points": 9, "failed": []})})
+double = root = lambda x: 1""",
+}
+
+
+@pytest.mark.parametrize("cell", REPLACING.values(), ids=REPLACING)
+def test_a_test_during_which_something_is_replaced_has_failed(toy, locked, cell):
+    row = one(toy, locked, cell)
+    assert row.points == {"q1": 0, "q2": 0} and len(row.failed) == 4
+    assert "read it" in row.messages[0]
+
+
+ODD = {  # not defended against; the teacher is told to read
+    "np.isclose = print": "np.isclose =",
+    "class Yes:\n    def __eq__(self, other):\n        return True": "__eq__",
+    "class A(np.ndarray):\n    def __array_function__(self, *_):\n        return True": "__array_function__",
+    "import os\nos.read(3, 10)": "os.read",
+    "if not os.fork():\n    pass": "fork",
+    "sys._getframe(1).f_locals": "_getframe",
+    "from ctypes import string_at": "ctypes",
+    "open('/proc/self/mem')": "/proc",
+    "exec(text)": "exec(",
+    "import signal": "import signal",
+}
+
+
+@pytest.mark.parametrize("cell", ODD, ids=ODD.values())
+def test_odd_words_are_told(cell):
+    assert mark.odd([ROOT, cell]) == [f"read it, for it has {ODD[cell]}"]
+
+
+def test_what_answers_need_is_not_odd():
+    fine = "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n\n\nmodel.eval()\nnp.seed == 1"
+    assert mark.odd([DOUBLE, ROOT, fine]) == []
+    for path in labs.masters():
+        assert mark.odd(mark.cells_of(path)[1]) == [], path
+
+
+def test_a_link_is_no_submission(toy, locked):
+    (toy / "Ann.ipynb").write_text(notebook(DOUBLE, ROOT))
+    (toy / "mine.ipynb").symlink_to("Ann.ipynb")
+    assert marked(toy)["mine.ipynb"]["message"] == "not a file"
+
+
+def test_no_field_is_a_formula_and_no_line_obeyed_by_a_terminal(toy, locked, capsys):
+    (toy / "a\n\x1b[2Jb.ipynb").write_text(notebook("raise ValueError('x;=cmd()')"))
+    (row,) = marked(toy).values()
+    assert row["message"] == "cell \"raise ValueError('x';'=cmd()')\": ValueError: x;'=cmd()".replace("x';'", "x;'")
+    assert r"a\n\x1b[2Jb.ipynb: 0 of 4" in capsys.readouterr().out
 
 
 def test_an_answer_that_ends_python_or_hangs_costs_its_question(toy, locked):
@@ -234,7 +334,7 @@ for attempt in (
 open("here.txt", "w").write("fine")
 assert refused == [True] * 7, refused"""
     row = one(toy, None, attempts, DOUBLE, ROOT)
-    assert row.messages == [] and sum(row.points.values()) == 4
+    assert row.messages == ["read it, for it has subprocess, os.system"] and sum(row.points.values()) == 4
     assert asked == [] and (toy / "one.ipynb").exists() and not (toy / "new.txt").exists()
 
 
