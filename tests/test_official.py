@@ -215,7 +215,7 @@ def test_no_file_of_users(folder):
     (folder / "u.user").unlink()
     with pytest.raises(
         ValueError,
-        match=r"ml-100k lacks its users: neither u.user nor users.dat is there\. Unpack ml-100k.zip there anew",
+        match=r"its users: neither u.user nor users.dat is there\. Unpack ml-100k.zip there anew",
     ):
         load_users()
 
