@@ -1,11 +1,17 @@
 """The benchmark of official splits: end to end from a folder of 100K's format, and plain words where there is none."""
 
+import json
+
+import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks import official, results
+from collabkit import results as results_of_the_package
 from collabkit.movielens import EDITIONS
 from collabkit.results import load
 from tests.files import made_up_100k
+from tools.notebooks import ROOT
 
 
 @pytest.fixture
@@ -50,6 +56,26 @@ def test_a_damaged_copy_is_no_missing_one(data):
     (data / "data/ml-100k/u3.test").unlink()
     with pytest.raises(ValueError, match=r"lacks u3.test\. Unpack ml-100k.zip there anew"):
         official.main(["100k"])
+
+
+def test_the_page_shows_what_was_run(monkeypatch, capsys):
+    """The page's own cell, with results that are not there yet."""
+    stored = load("official")
+    stored = stored | {"ours": {"100k": {"threads": 1, "models": {}}}}
+    for error, name in enumerate(official.MODELS):
+        folds = {f"u{k}": {"rmse": 0.9 + error / 100 + k / 1000, "seconds": 7} for k in range(1, 6)}
+        stored["ours"]["100k"]["models"][name] = folds
+    monkeypatch.setattr("collabkit.results.load", lambda name: stored)
+    page = json.loads((ROOT / "book/appendix/leaderboard.ipynb").read_text("utf8"))
+    cell = next(text for one in page["cells"] if "Published records, and" in (text := "".join(one["source"])))
+    names = {"pd": pd, "np": np, "results": results_of_the_package}
+    exec(cell, names)
+    said = capsys.readouterr().out
+    assert "ours on 100k: BayesianMF, 0.9030 over u1, u2, u3, u4, u5; 7 s a fit" in said
+    assert "ours on 1m: not run here, the data is not with the course" in said
+    shown = names["records"].set_index("model")["ours"]
+    assert shown[["myFM, Gaussian", "SGD MF"]].isna().tolist() == [False, True]
+    assert names["records"]["ours"][0] == pytest.approx(0.911)  # everything known, on u1
 
 
 def test_every_record_has_its_protocol_its_source_and_ours_that_knows_as_much():
