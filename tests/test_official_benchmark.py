@@ -68,7 +68,7 @@ def test_the_page_shows_what_was_run(monkeypatch, capsys):
     monkeypatch.setattr("collabkit.results.load", lambda name: stored)
     page = json.loads((ROOT / "book/appendix/leaderboard.ipynb").read_text("utf8"))
     cell = next(text for one in page["cells"] if "Published records, and" in (text := "".join(one["source"])))
-    names = {"pd": pd, "np": np, "results": results_of_the_package}
+    names = {"pd": pd, "np": np, "results": results_of_the_package, "short": {}}
     exec(cell, names)
     said = capsys.readouterr().out
     assert "ours on 100k: BayesianMF, 0.9030 over u1, u2, u3, u4, u5; 7 s a fit" in said
