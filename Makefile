@@ -79,6 +79,7 @@ bench: venv ## Measure all that the leaderboard shows (ONLY="myfm bayes" for som
 	@$(BIN)/python -m benchmarks.leaderboard $(ONLY)
 ifndef ONLY
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.bayes
+	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.official
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.speed
 endif
 

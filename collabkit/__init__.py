@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 _MODULE = {  # and once more in __init__.pyi, for type checkers and editors, who do not run __getattr__
     "load_movielens": "movielens",
+    "load_users": "official",
     "Ratings": "ratings",
     "Vocabulary": "data.vocabulary",
     "Split": "splits",
@@ -18,6 +19,7 @@ _MODULE = {  # and once more in __init__.pyi, for type checkers and editors, who
     "temporal_split": "splits",
     "leave_last_out": "splits",
     "k_fold": "splits",
+    "official_folds": "official",
     "rmse": "metrics",
     "mae": "metrics",
     "recall_at_k": "metrics",

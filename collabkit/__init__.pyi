@@ -34,6 +34,8 @@ from collabkit.models import EmbeddingNet as EmbeddingNet
 from collabkit.models import create_params as create_params
 from collabkit.models import sigmoid_range as sigmoid_range
 from collabkit.movielens import load_movielens as load_movielens
+from collabkit.official import load_users as load_users
+from collabkit.official import official_folds as official_folds
 from collabkit.ratings import Ratings as Ratings
 from collabkit.recipe import QUICK as QUICK
 from collabkit.recipe import RECIPE as RECIPE

@@ -10,10 +10,12 @@ import itertools
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from collabkit.data.embedded import embedded
-from collabkit.data.movielens_files import Edition, ratings_file, read_folder, read_zip
+from collabkit.data.movielens_files import Edition, Found, ratings_file, read_folder, read_zip
 from collabkit.ratings import Ratings
 
 URL = "https://files.grouplens.org/datasets/movielens/"
@@ -113,10 +115,19 @@ def load_movielens(name: str = "small-2016", path: str | os.PathLike[str] | None
         return embedded()
     if name not in EDITIONS:
         raise ValueError(f"unknown edition {name!r}: choose one of {['small-2016', *EDITIONS]}.")
+    return read(name, path, read_folder)
+
+
+def read(name: str, path: str | os.PathLike[str] | None, what: Callable[[Any, Edition], Found]) -> Found:
+    """What a reader of folders, such as ``read_folder``, finds in a copy of an edition, wherever that is."""
     edition = EDITIONS[name]
-    if local := _local_folder(edition, path):
-        return read_folder(local, edition)
-    return _from_cache(edition)
+    local = _local_folder(edition, path)
+    if local is None:
+        return _from_cache(edition, what)
+    try:
+        return what(local, edition)
+    except ValueError as damage:
+        raise ValueError(f"{damage} Unpack {edition.zip or f'{edition.folder}.zip'} there anew.") from damage
 
 
 # ---------------------------------------------------------------- where a copy comes from
@@ -143,7 +154,7 @@ def _local_folder(edition: Edition, path: str | os.PathLike[str] | None) -> Path
 # ---------------------------------------------------------------- the cache
 
 
-def _from_cache(edition: Edition) -> Ratings:
+def _from_cache(edition: Edition, what: Callable[[Any, Edition], Found]) -> Found:
     """Read the zip in the cache, and fetch it first where it is not there: one process does, the others wait for it."""
     import pooch
     from filelock import FileLock
@@ -160,12 +171,12 @@ def _from_cache(edition: Edition) -> Ratings:
             for left in _scratch(archive):  # by a download that was killed, since we have the lock
                 shutil.rmtree(left)
             if not archive.is_file():
-                return _fetch(edition, archive)
+                return _fetch(edition, archive, what)
     try:
         found = archive.stat()
-        return read_zip(archive, edition)
+        return read_zip(archive, edition, what)
     except FileNotFoundError:  # somebody else has set it aside just now
-        return _from_cache(edition)
+        return _from_cache(edition, what)
     except ValueError as damage:
         with lock:
             if archive.is_file() and _same(archive.stat(), found):  # not a new one by now
@@ -185,20 +196,20 @@ def _scratch(archive: Path) -> list[Path]:
     return list(archive.parent.glob(f".{archive.name}-*.part"))
 
 
-def _fetch(edition: Edition, archive: Path) -> Ratings:
+def _fetch(edition: Edition, archive: Path, what: Callable[[Any, Edition], Found]) -> Found:
     """Download, read, and only then move into place: the cache never holds half an edition, nor a damaged one."""
     # on the same disk, so that the move is atomic
     with tempfile.TemporaryDirectory(dir=archive.parent, prefix=f".{archive.name}-", suffix=".part") as scratch:
         new = _download(edition, Path(scratch))
         try:
-            ratings = read_zip(new, edition)
+            found = read_zip(new, edition, what)
         except ValueError as damage:
             raise ValueError(
                 f"{edition.zip} arrived damaged or changed and was discarded: {damage} Try again later. {OFFLINE}"
             ) from damage
         _set_aside(archive)
         new.replace(archive)
-    return ratings
+    return found
 
 
 def _download(edition: Edition, scratch: Path) -> Path:

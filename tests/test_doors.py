@@ -299,6 +299,7 @@ ELSEWHERE = {
     **dict.fromkeys(["create_params", "sigmoid_range"], "test_models.py"),
     **dict.fromkeys(["rmse", "mae", "mean_overlap", "InteractiveMap", "evaluate"], "test_doors.py"),
     "load_movielens": "test_movielens.py",
+    **dict.fromkeys(["load_users", "official_folds"], "test_official.py"),
     "Ratings": "test_ratings.py",
     "Vocabulary": "data/test_vocabulary.py",
     "band": "results/test_bands.py",

@@ -299,10 +299,10 @@ class TestCache:
         load_movielens("toy")
         really = movielens.read_zip
 
-        def vanish(archive, edition):
+        def vanish(archive, edition, what):
             monkeypatch.setattr(movielens, "read_zip", really)
             archive.unlink()
-            return really(archive, edition)
+            return really(archive, edition, what)
 
         monkeypatch.setattr(movielens, "read_zip", vanish)
         assert len(load_movielens("toy")) == 3
@@ -311,7 +311,7 @@ class TestCache:
         host(WHOLE)
         load_movielens("toy")
 
-        def mend(archive, edition):
+        def mend(archive, edition, what):
             archive.rename(archive.with_name("toy.zip.damaged-1"))
             archive.write_bytes(b"new")
             raise ValueError("damaged.")

@@ -16,8 +16,8 @@ borrowed
 checks checks.guard
 data.titles data.vocabulary data.suspicious data.columns
 ratings
-data.pairs data.embedded data.movielens_files
-movielens splits recipe features tables
+data.pairs data.embedded data.movielens_files data.movielens_folds
+movielens splits official recipe features tables
 metrics models plots
 training.optimizer training.losses training.start
 blocks gibbs

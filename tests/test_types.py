@@ -38,6 +38,10 @@ split = random_split(ratings, seed=1)
 for split in (Split(split.train, split.valid), temporal_split(ratings), leave_last_out(ratings), *k_fold(ratings)):
     assert_type(split.train, Ratings)
 
+for name, split in official_folds("100k", path="ml-100k"):
+    assert_type((name, split), tuple[str, Split])
+assert_type(load_users("1m"), pd.DataFrame)
+
 stars = MeanBaseline(by=("item",)).fit(split.train).predict(1, [10, 20])
 assert_type(stars, np.ndarray)
 assert_type(rmse(split.valid.rating, stars) + mae(torch.ones(3, 1), [1, 2, 3]), float)
@@ -95,6 +99,7 @@ WRONG = {
     "collabkit.load_movielence()": 'has no attribute "load_movielence"; maybe "load_movielens"?',
     "ratings.n_user": '"Ratings" has no attribute "n_user"; maybe "n_users"',
     "load_movielens(100)": '"load_movielens" has incompatible type "int"; expected "str"',
+    "official_folds(100)": '"official_folds" has incompatible type "int"; expected "str"',
     "random_split(ratings.frame)": '"random_split" has incompatible type "DataFrame"; expected "Ratings"',
     'ALS(n_factors="20")': '"n_factors" to "ALS" has incompatible type "str"; expected "int"',
     "ALS(factors=20)": 'Unexpected keyword argument "factors" for "ALS"',

@@ -9,10 +9,10 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import compress
+from itertools import chain, compress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -23,8 +23,11 @@ from collabkit.ratings import Ratings
 
 FILMS_FILE = {"ratings.csv": "movies.csv", "ratings.dat": "movies.dat", "u.data": "u.item"}  # by ratings file
 GENRES_FILE = "u.genre"  # names the columns of u.item
+USERS_FILES = ("u.user", "users.dat")  # of 100K and 1M; other editions have none
+FOLDS = {fold: (f"{fold}.base", f"{fold}.test") for fold in ("u1", "u2", "u3", "u4", "u5", "ua", "ub")}  # of u.data
 TYPES: dict[Hashable, str] = {"user": "int32", "item": "int32", "rating": "float32", "timestamp": "int64"}
 Place = TypeVar("Place", Path, zipfile.Path)  # on the disk, or in a zip
+Found = TypeVar("Found")
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError)
 
 
@@ -49,8 +52,8 @@ def ratings_file(folder: Place) -> Place | None:
     return next((folder / name for name in FILMS_FILE if (folder / name).is_file()), None)
 
 
-def read_zip(archive: Path, edition: Edition) -> Ratings:
-    """The edition in its zip. Nothing is unpacked to the disk.
+def read_zip(archive: Path, edition: Edition, read: Callable[[zipfile.Path, Edition], Found]) -> Found:
+    """What ``read`` finds in the folder of the zip, such as ``read_folder``. Nothing is unpacked to the disk.
 
     Raises: ``ValueError`` for what is not GroupLens' file, no whole zip, encrypted, packed as GroupLens does not pack,
         or larger than the edition can be; and as ``read_folder``.
@@ -60,7 +63,7 @@ def read_zip(archive: Path, edition: Edition) -> Ratings:
     try:
         with zipfile.ZipFile(archive) as file:
             _refuse_members(file, edition)
-            return read_folder(zipfile.Path(file, f"{edition.folder}/"), edition)
+            return read(zipfile.Path(file, f"{edition.folder}/"), edition)
     except (*BAD_ZIP, OSError) as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a place in the file that cannot be
             raise
@@ -70,7 +73,8 @@ def read_zip(archive: Path, edition: Edition) -> Ratings:
 def _refuse_members(file: zipfile.ZipFile, edition: Edition) -> None:
     """Of those that are read; whatever else a zip holds stays shut."""
     most = 64 * edition.ratings + 2**20  # bytes: a rating takes some 30, and the films less than all ratings
-    wanted = {f"{edition.folder}/{name}" for name in (*FILMS_FILE, *FILMS_FILE.values(), GENRES_FILE)}
+    names = (*FILMS_FILE, *FILMS_FILE.values(), GENRES_FILE, *USERS_FILES, *chain(*FOLDS.values()))
+    wanted = {f"{edition.folder}/{name}" for name in names}
     for member in file.infolist():
         if member.filename in wanted:
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -95,14 +99,14 @@ def read_folder(folder: Place, edition: Edition) -> Ratings:
     for needed in [films_file, folder / GENRES_FILE][: 1 + (file.name == "u.data")]:
         if not needed.is_file():
             raise ValueError(f"{folder} lacks {needed.name}.")
-    with _checked(file, edition, edition.ratings) as stream:
-        df = _read_ratings(stream, file.name)
+    with checked(file, edition, edition.ratings) as stream:
+        df = read_ratings(stream, file.name)
         _refuse_other_counts(df, edition)
-    with _checked(films_file, edition, edition.films) as stream:
+    with checked(films_file, edition, edition.films) as stream:
         genres = _read_genres(folder / GENRES_FILE) if file.name == "u.data" else []
         films = _read_films(_text(stream, edition), films_file.suffix, genres)
         _refuse_other_films(films, df, edition)
-    with _naming(file):
+    with naming(file):
         return Ratings.from_frame(df, items=_split_year(films), scale=edition.scale)
 
 
@@ -110,7 +114,7 @@ def read_folder(folder: Place, edition: Edition) -> Ratings:
 
 
 @contextmanager
-def _naming(file: Place) -> Iterator[None]:
+def naming(file: Place) -> Iterator[None]:
     try:
         yield
     except (ValueError, OverflowError, csv.Error) as error:  # pandas' errors of parsing and decoding are the first
@@ -118,9 +122,9 @@ def _naming(file: Place) -> Iterator[None]:
 
 
 @contextmanager
-def _checked(file: Place, edition: Edition, rows: int) -> Iterator[IO[bytes]]:
+def checked(file: Place, edition: Edition, rows: int) -> Iterator[IO[bytes]]:
     """Open a file whose content is the published one, or, where its hash is not known, has as many whole rows."""
-    with _naming(file):
+    with naming(file):
         if known := edition.files_md5.get(file.name):
             if _md5(file) != known:
                 raise ValueError("its hash is not that of the published edition")
@@ -171,7 +175,7 @@ def _refuse_other_films(films: pd.DataFrame, df: pd.DataFrame, edition: Edition)
 # ---------------------------------------------------------------- the three formats
 
 
-def _read_ratings(stream: IO[bytes], name: str) -> pd.DataFrame:
+def read_ratings(stream: IO[bytes], name: str) -> pd.DataFrame:
     how: dict[str, Any] = {"header": None, "quoting": csv.QUOTE_NONE}
     if name == "ratings.dat":
         # "::" between fields, read as ":" with every second field empty: pandas' fast parser
@@ -218,7 +222,7 @@ def _read_films(text: str, suffix: str, genres: list[str]) -> pd.DataFrame:
 
 def _read_genres(file: Place) -> list[str]:
     """``u.genre``: a name and its number a line."""
-    with _naming(file):
+    with naming(file):
         rows = [line.split("|") for line in file.read_text("ascii").split()]
         if not rows or [row[1:] for row in rows] != [[str(number)] for number in range(len(rows))]:
             raise ValueError("its genres are not numbered in order")

@@ -3,18 +3,21 @@
 import hashlib
 import tracemalloc
 import zipfile
+from functools import partial
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collabkit.data.movielens_files import read_folder, read_zip
+from collabkit.data import movielens_files
+from collabkit.data.movielens_files import read_folder
 from tests.files import overwrite
 from tests.test_movielens import CSV, FILMS, WHOLE, TestFormats, toy
 
 STARS = (0, 0, 0, 0, 0, 0, 1, 1, 0, 1)  # of CSV
 FORMATS = TestFormats.FORMATS
+read_zip = partial(movielens_files.read_zip, read=read_folder)
 FILES = [(name, file) for name, texts in FORMATS.items() for file in texts]
 
 

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from benchmarks import bands, bayes, choices, decays, leaderboard, ranking, reproduce, small_tables, speed
+from benchmarks import bands, bayes, choices, decays, leaderboard, official, ranking, reproduce, small_tables, speed
 from benchmarks.settings import arguments, combinations, plain
 from collabkit import ALS, RECIPE, BayesianMF, DotProduct, MeanBaseline, film_features
 from collabkit.recipe import Recipe
@@ -103,6 +103,15 @@ def check_leaderboard(stored):
             assert [one["settings"] for one in tuning["tried"]] == combinations(row.grid), where
             best = min(tuning["tried"], key=lambda one: one["rmse"])
             assert entry["settings"] == row.settings | best["settings"], where
+
+
+def check_official(stored):
+    assert (stored["first"], stored["models"]) == (official.FIRST, official.MODELS)
+    assert stored["published"] == official.PUBLISHED
+    assert list(stored["ours"]) == [edition for edition in official.FIRST if edition in stored["ours"]]
+    for edition, found in stored["ours"].items():
+        assert list(found["models"]) == list(official.MODELS)
+        assert {len(by_fold) for by_fold in found["models"].values()} == {official.FIRST[edition]}
 
 
 def check_ranking(stored):
