@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
@@ -27,6 +28,7 @@ sys.path.insert(0, str(ROOT))  # so that the file also runs as a script
 from tools import notebooks  # noqa: E402
 
 MASTERS, BUILT = notebooks.LABS, ROOT / "_build/labs"
+CHECK = re.compile(r'grader\.check\("(\w+)"\)')
 
 # Otter's own template has neither names nor imports. Here a test is called as its function is, and it knows what the
 # lab's first code cell defines: a copy of its own, which no student can spoil.
@@ -61,7 +63,7 @@ LIGHT = {
 }
 
 # The lab's part of the set-up cell, after the course's own. A failed check shows its hint alone: otter would show the
-# line of the test, in which the hint stands once more.
+# line of the test, in which the hint stands once more. And otter would log each check in the student's folder.
 SETUP = """\
 
 
@@ -87,6 +89,7 @@ from otter.test_files import ExceptionTestFile
 ExceptionTestFile._generate_error_message = lambda self, error, context=0: (
     str(error) if isinstance(error, AssertionError) else f"Your answer stops with {{type(error).__name__}}: {{error}}"
 )
+otter.Notebook._log_event = lambda *_, **__: None  # no file that grows with each check
 tests = Path("tests/{lab}")  # Colab finds them in a folder alone
 tests.mkdir(parents=True, exist_ok=True)
 checks = {{
@@ -126,6 +129,9 @@ def finish(path: Path, tests: Path) -> NotebookNode:
     """What otter assign wrote, in plain Markdown and with its set-up cell."""
     nb = notebooks.read(path)
     nb.cells = [cell for cell in nb.cells if cell.source.strip()]
+    for cell in nb.cells:
+        if check := CHECK.match(cell.source):
+            cell.id = f"check-{check[1]}"  # otter's is another each time, and so the file would be
     setup = new_code_cell(setup_source(path.stem, tests), id="setup")
     setup.metadata.update(cellView="form", jupyter={"source_hidden": True}, tags=["setup"])
     nb.cells.insert(1, setup)

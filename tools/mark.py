@@ -129,7 +129,7 @@ def write(rows: list[Row], out: Path) -> None:
 def main(argv: list[str] | None = None) -> int:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=lambda name: Path(name).expanduser())  # which not every shell does after `=`
     parser.add_argument("--out", type=Path, default=BUILT / "marks.csv")
     parser.add_argument("--seconds", type=float, default=Limits.seconds, help="of one submission (%(default)s)")
     parser.add_argument("--memory", type=float, default=Limits.memory, help="GiB of one submission (%(default)s)")
@@ -140,6 +140,8 @@ def main(argv: list[str] | None = None) -> int:
     labs = {path.stem: Lab.read(path) for path in sorted((BUILT / "autograder").glob("*.zip"))}
     if not labs:
         parser.error("there is nothing to mark with: run `make labs` first")
+    if not args.folder.is_dir():
+        parser.error(f"{args.folder} is not a folder: pass the one with the submitted notebooks, unpacked")
     found = submissions(args.folder)
     if not found:
         parser.error(f"{args.folder} has no files: pass the folder with the submitted notebooks")
@@ -151,7 +153,8 @@ def main(argv: list[str] | None = None) -> int:
     with ThreadPoolExecutor(args.jobs) as pool:
         for row in pool.map(lambda path: mark(path, str(path.relative_to(args.folder)), labs, limits), found):
             rows.append(row)
-            line = f"{row.file}: {sum(row.points.values()):g} of {row.possible or 0:g} {'; '.join(row.messages)}"
+            earned = "not marked" if row.possible is None else f"{sum(row.points.values()):g} of {row.possible:g}"
+            line = f"{row.file}: {'; '.join([earned, *row.messages])}"
             print(line[:160].encode("unicode_escape").decode())  # a name may have what a terminal obeys
     write(rows, args.out)
     print(f"{len(rows)} submissions in {(time.monotonic() - start) / 60:.1f} minutes: {args.out}")

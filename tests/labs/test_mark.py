@@ -342,6 +342,12 @@ def test_nothing_to_mark_or_to_mark_with_says_so(toy, capsys, tmp_path, monkeypa
     with pytest.raises(SystemExit):
         mark.main([str(toy)])
     assert "has no files" in capsys.readouterr().err
+    (tmp_path / "moodle.zip").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for one in (tmp_path / "moodle.zip", Path("~/moodle.zip"), tmp_path / "spelt wrongly"):
+        with pytest.raises(SystemExit):
+            mark.main([str(one)])
+        assert f"{one.expanduser()} is not a folder" in capsys.readouterr().err
     monkeypatch.setattr(mark, "BUILT", tmp_path / "nothing")
     with pytest.raises(SystemExit):
         mark.main([str(toy)])

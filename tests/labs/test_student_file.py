@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import otter
 import pytest
 from otter.test_files import ExceptionTestFile
 
@@ -120,10 +121,18 @@ def test_one_file_is_all_that_students_need(built):
     ]  # not in Colab
 
 
+def test_a_master_makes_the_same_file_each_time(built, tmp_path):
+    master, out = built
+    labs.build(master, tmp_path)
+    for kind in ("student", "solutions"):
+        assert (tmp_path / kind / master.name).read_text("utf8") == (out / kind / master.name).read_text("utf8")
+
+
 def test_set_up_cell_writes_the_public_tests(built, tmp_path, monkeypatch):
     master, out = built
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ExceptionTestFile, "_generate_error_message", None)  # which the cell sets, for good
+    monkeypatch.setattr(otter.Notebook, "_log_event", otter.Notebook._log_event)  # this one too
     setup = next(
         c for c in nbformat.read(out / "student" / master.name, 4).cells if "setup" in c.metadata.get("tags", [])
     )
@@ -135,6 +144,7 @@ def test_set_up_cell_writes_the_public_tests(built, tmp_path, monkeypatch):
     with redirect_stdout(io.StringIO()):
         result = space["grader"].check("q1", global_env={})
     assert not result.passed_all
+    assert [path.name for path in tmp_path.iterdir()] == ["tests"]  # and no log
     shown = repr(result) + result._repr_html_()
     assert "Error at line" not in shown and "Traceback" not in shown and "assert " not in shown
 
