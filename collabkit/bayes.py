@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from collabkit import checks
 from collabkit.data.pairs import pair_codes_or_last
-from collabkit.gibbs import WORTH, Side, gamma
+from collabkit.gibbs import WORTH, Features, Side, gamma
 from collabkit.ratings import Ratings, Vocabulary, rated
 
 CHUNK = 1_000_000  # pairs scored at a time
@@ -31,12 +31,13 @@ class BayesianMF:
 
         {[b_i, q_i]} &\sim N\bigl(B^\top [1, x_i],\; \Lambda^{-1}\bigr)
 
-        B_{fk} &\sim N\bigl(0, 1/(\lambda \Lambda_{kk})\bigr)
+        B_{fk} &\sim N\bigl(0, 1/(\lambda_{g(f)} \Lambda_{kk})\bigr)
 
-    and the same for users. Λ is diagonal; Λ, λ and α have weak gamma priors, so nothing is tuned by hand. A sweep draws
-    each block given all the others: both tables (one small Gaussian an owner), what their priors depend on, the noise.
-    α is the precision of the noise, and :math:`w_u` says how much more steadily than others a user rates. Without
-    features :math:`x_i`, the prior means are learnt constants.
+    and the same for users. Λ is diagonal; Λ, λ and α have weak gamma priors, so nothing is tuned by hand. Features come
+    in groups :math:`g`, each with its own λ, so that those that say little are shrunk alone. A sweep draws each block
+    given all the others: both tables (one small Gaussian an owner), what their priors depend on, the noise. α is the
+    precision of the noise, and :math:`w_u` says how much more steadily than others a user rates. Without features
+    :math:`x_i`, the prior means are learnt constants.
 
     A prediction averages :math:`\mu + b_u + E[b_i] + p_u^\top E[q_i]` over the draws of the user table, with the
     exact conditional mean of the item rows in place of another draw; then it is clipped to the scale of the ratings.
@@ -104,14 +105,13 @@ class BayesianMF:
         self.n_factors, self.n_samples, self.seed, self.burn_in = n_factors, n_samples, seed, burn_in
         self.noise_df, self.device, self.progress = noise_df, device, progress
 
-    def fit(
-        self, train: Ratings, item_features: ArrayLike | None = None, user_features: ArrayLike | None = None
-    ) -> BayesianMF:
+    def fit(self, train: Ratings, item_features: Features = None, user_features: Features = None) -> BayesianMF:
         """Draw from the posterior given these ratings; returns itself.
 
         Args:
             item_features: a row of numbers an item code ``(I, F)``, array or DataFrame; columns of similar size.
-                They may repeat each other. See :func:`collabkit.film_features`.
+                They may repeat each other. See :func:`collabkit.film_features`. Or groups of them by name,
+                ``{"genres": table, …}``, each shrunk by a λ of its own.
             user_features: likewise ``(U, F)``.
 
         Raises: ``ValueError`` or ``TypeError`` for a setting outside its range (at least one draw; ν above 2, or a new

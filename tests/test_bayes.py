@@ -130,6 +130,20 @@ class TestFeatures:
         model = BayesianMF(2, n_samples=5, burn_in=5).fit(train, X, user_features=np.ones((80, 2)))
         assert np.isfinite(model.predict([0, -1], [0, -1])).all()
 
+    def test_groups_keep_many_idle_columns_from_harm(self, data):
+        train, cold, X = data
+        rows, idle = cold.frame, np.random.default_rng(0).normal(size=(100, 60))
+        scores = []
+        for features in (np.hstack([X, idle]), {"good": X, "idle": idle}):
+            model = BayesianMF(2, n_samples=40).fit(train, features)
+            scores.append(rmse(cold.rating, model.predict(rows["user"], rows["item"])))
+        assert scores[1] < 0.9 * scores[0]
+
+    def test_what_is_wrong_with_a_group_is_said_by_its_name(self, data):
+        train, _, X = data
+        with pytest.raises(ValueError, match=r"user_features\['age'\] has shape \(100, 4\): .* the 80 user codes"):
+            BayesianMF().fit(train, {"all": X}, {"age": X})
+
     def test_frames_and_arrays_are_one(self, data):
         train, _, X = data
         a, b = (BayesianMF(2, n_samples=3).fit(train, item_features=f).predict([1], [90]) for f in (X, pd.DataFrame(X)))
