@@ -32,6 +32,7 @@ class Side:
         what: str,
         n_coefs: int,
         device: torch.device,
+        overrelaxation: float = 0.0,
     ):
         self.blocks = Blocks(owner, other, n_others, device)
         self.count = torch.from_numpy(np.bincount(owner, minlength=n + 1)).to(device)
@@ -44,8 +45,10 @@ class Side:
         self.X = torch.cat([X, X.mean(dim=0, keepdim=True)])  # (n + 1, 1 + F)
         self.X_seen = self.X[self.seen]
         self.gram = self.X_seen.double().mT @ self.X_seen.double()  # (1 + F, 1 + F)
+        self.overrelaxation = overrelaxation
         self.rows = torch.zeros(n + 1, n_coefs, device=device)
         self.means, self.prior = self.rows.clone(), self.rows.clone()  # conditional and prior means, (n + 1, 1 + K)
+        self.weights: Tensor | None = None  # B, what features say of rows (1 + F, 1 + K)
         self.precision = torch.full((n_coefs,), 10.0, device=device)  # Λ
         self.ridge = torch.ones(len(size), device=device)  # λ of each group (G,)
 
@@ -56,7 +59,7 @@ class Side:
     def draw(self, table: Tensor, y: Tensor, rng: torch.Generator, own: Tensor | None = None) -> None:
         """All rows, given the other side's. ``own``: noise precision by owner, if not in ``table``."""
         noise = torch.randn(self.rows.shape, generator=rng, device=self.rows.device)
-        self.means = self.prior.clone()
+        before, self.means = self.rows, self.prior.clone()
         self.rows = self.prior + noise / self.precision.sqrt()  # right for owners without ratings
         shift = self.prior * self.precision
         for owner, A, b in self.blocks.normal_equations(table[:-1], y):
@@ -64,13 +67,19 @@ class Side:
                 A, b = A * own[owner, None, None], b * own[owner, None]
             A, b = A + self.precision.diag(), b + shift[owner]
             self.rows[owner], self.means[owner] = gaussian_draw(A, b, noise[owner])
+        if self.weights is not None:  # in the first sweep there is nothing to lean away from
+            self.rows = overrelaxed(self.rows, self.means, before, self.overrelaxation)
 
     def draw_prior(self, rng: torch.Generator) -> None:
         """B given the rows: a ridge regression on the features, and its spread. Then Λ and λ given both."""
         rows, ridge = self.rows[self.seen], self.ridge[self.group]
         noise = torch.randn(rows.shape[1], len(ridge), generator=rng, device=rows.device)
         A, b = self.gram + ridge.diag(), rows.mT @ self.X_seen
-        B = gaussian_draw(A[None], b.double(), (noise / self.precision.sqrt()[:, None]).double())[0].mT.float()
+        noise = (noise / self.precision.sqrt()[:, None]).double()
+        B, mean = (found.mT.float() for found in gaussian_draw(A[None], b.double(), noise))  # (1 + F, 1 + K)
+        if self.weights is not None:
+            B = overrelaxed(B, mean, self.weights, self.overrelaxation)
+        self.weights = B
         size = torch.stack([part.square().sum(dim=0) for part in B.split(self.widths)])  # (G, 1 + K)
         misses = (rows - self.X_seen @ B).square().sum(dim=0)  # (1 + K,)
         penalty = (self.ridge[:, None] * size).sum(dim=0)
@@ -124,6 +133,18 @@ def gaussian_draw(A: Tensor, b: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     half = torch.linalg.solve_triangular(factor, b.unsqueeze(-1), upper=False)
     both = torch.linalg.solve_triangular(factor.mT, torch.cat([half, half + noise.unsqueeze(-1)], dim=-1), upper=True)
     return both[..., 1], both[..., 0]
+
+
+def overrelaxed(draw: Tensor, mean: Tensor, before: Tensor, strength: float) -> Tensor:
+    r"""A draw from the same Gaussian, leaning to the other side of its mean than the draw ``before``.
+
+    .. math:: m - \rho\,(x_{\text{before}} - m) + \sqrt{1 - \rho^2}\,(x - m)
+
+    where ρ is ``strength``, from 0 up to below 1. Source: Adler (1981).
+    """
+    if strength == 0:  # the draw to the bit, which the formula would round
+        return draw
+    return mean - strength * (before - mean) + (1 - strength**2) ** 0.5 * (draw - mean)
 
 
 def gamma(shape: Tensor | float, rate: Tensor, rng: torch.Generator) -> Tensor:

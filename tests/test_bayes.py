@@ -29,6 +29,7 @@ class TestShortBayesianMF(EstimatorContract):
         "seed": ([np.int64(3), 2**63 - 1], [-1, 2.5, 2**63]),
         "burn_in": ([0, np.int64(2)], [-1, 2.5]),
         "noise_df": ([2.001, 1e9, np.float32(3)], [2, -1, 1e300]),
+        "overrelaxation": ([0, 0.99, np.float32(0.5)], [-0.1, 1.0]),
         "device": (["cpu", torch.device("cpu")], ["processor", -1]),
     }
 
@@ -81,6 +82,21 @@ def test_the_standard_deviation_is_calibrated(split, fitted):
     assert 0.85 < z.std() < 1.15
     assert 0.92 < (np.abs(z) < 1.96).mean() < 0.98
     assert np.array_equal(stars, fitted.predict(rows["user"], rows["item"]))
+
+
+def test_overrelaxed_it_draws_from_the_same_posterior_with_less_noise(split, fitted):
+    """Two seeds agree better, in as many sweeps; the answer and its doubt are those of plain draws."""
+    rows = split.valid.frame
+    apart = []
+    for rho in (0.0, 0.9):
+        both = [BayesianMF(2, n_samples=60, seed=seed, overrelaxation=rho).fit(split.train) for seed in (1, 2)]
+        stars = [model.predict(rows["user"], rows["item"]) for model in both]
+        apart.append(rmse(*stars))
+    assert apart[1] < 0.7 * apart[0]
+    _, plain = fitted.predict(rows["user"], rows["item"], return_std=True)
+    leaning, deviation = both[0].predict(rows["user"], rows["item"], return_std=True)
+    assert rmse(leaning, fitted.predict(rows["user"], rows["item"])) < 0.1
+    assert deviation.mean() == pytest.approx(plain.mean(), rel=0.03)
 
 
 def test_doubt_is_larger_for_what_is_unknown(split, fitted):

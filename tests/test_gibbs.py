@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from collabkit.gibbs import Side, gaussian_draw, with_ones
+from collabkit.gibbs import Side, gaussian_draw, overrelaxed, with_ones
 from tests.contracts import OneDevice
 from tests.tables import random_ratings
 
@@ -85,6 +85,20 @@ def test_a_gaussian_draw_without_noise_is_its_mean():
     draw, mean = gaussian_draw(A, torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2))
     assert torch.allclose(draw, mean)
     assert torch.allclose(A @ mean[..., None], torch.tensor([[[1.0], [2.0]]]))
+
+
+def test_overrelaxed_draws_lean_away_from_the_last_and_keep_mean_and_spread():
+    rng = torch.Generator().manual_seed(0)
+    x, draws, mean = torch.zeros(3), [], torch.tensor([0.0, 5.0, -2.0])
+    for _ in range(4000):
+        x = overrelaxed(mean + 2 * torch.randn(3, generator=rng), mean, x, 0.8)
+        draws.append(x)
+    draws = torch.stack(draws[50:])
+    assert torch.allclose(draws.mean(dim=0), mean, atol=0.05)
+    assert torch.allclose(draws.std(dim=0), torch.tensor(2.0), atol=0.1)
+    left = draws - mean
+    assert torch.allclose((left[1:] * left[:-1]).mean(dim=0) / 4, torch.tensor(-0.8), atol=0.05)
+    assert overrelaxed(x, mean, draws[0], 0) is x
 
 
 def test_a_gaussian_draw_stays_on_its_device():
