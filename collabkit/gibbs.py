@@ -140,7 +140,7 @@ def overrelaxed(draw: Tensor, mean: Tensor, before: Tensor, strength: float) -> 
 
     .. math:: m - \rho\,(x_{\text{before}} - m) + \sqrt{1 - \rho^2}\,(x - m)
 
-    where ρ is ``strength``, from 0 up to below 1. Source: Adler (1981).
+    where ρ is ``strength``, from 0 up to below 1. Source: :cite:t:`adler1981over`.
     """
     if strength == 0:  # the draw to the bit, which the formula would round
         return draw

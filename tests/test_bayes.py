@@ -242,6 +242,20 @@ def test_with_the_defaults_it_is_quiet():
             BayesianMF(seed=seed).fit(random_ratings(seed=seed))
 
 
+def test_a_chain_says_how_far_other_seeds_are(split, fitted):
+    """Predictions of two seeds are apart by the Monte Carlo errors of both."""
+    rows = split.valid.frame
+    error = fitted.chain(rows["user"], rows["item"]).error
+    other = BayesianMF(n_factors=2, n_samples=60, seed=1).fit(split.train).predict(rows["user"], rows["item"])
+    assert rmse(fitted.predict(rows["user"], rows["item"]), other) == pytest.approx(2**0.5 * error, rel=0.5)
+
+
+def test_to_look_at_a_chain_does_not_change_it(split, monkeypatch):
+    looked = BayesianMF(2, n_samples=5).fit(split.train)
+    monkeypatch.setattr(BayesianMF, "_warn_unless_settled", lambda *_: None)
+    assert torch.equal(looked.user_draws_, BayesianMF(2, n_samples=5).fit(split.train).user_draws_)
+
+
 def test_it_keeps_what_it_promises(split, fitted):
     assert fitted.user_draws_.shape == (60, 81, 3)
     assert fitted.item_draws_.shape == fitted.item_means_.shape == (60, 101, 3)
