@@ -17,6 +17,7 @@ from collabkit.borrowed import standard_gamma
 Features: TypeAlias = "ArrayLike | Mapping[str, ArrayLike] | None"  # one table, or groups of columns by name
 
 WORTH = 4  # how many observations the prior of a precision is worth: their squares sum to 1
+ENOUGH = 20_000  # ratings; of the factors of fewer less is expected, or they explain the noise of a small table
 
 
 class Side:
@@ -50,6 +51,8 @@ class Side:
         self.means, self.prior = self.rows.clone(), self.rows.clone()  # conditional and prior means, (n + 1, 1 + K)
         self.weights: Tensor | None = None  # B, what features say of rows (1 + F, 1 + K)
         self.precision = torch.full((n_coefs,), 10.0, device=device)  # Λ
+        self.squares = torch.ones(n_coefs, device=device)  # what those observations of the prior of Λ sum to
+        self.squares[1:] = min(1, len(owner) / ENOUGH)
         self.ridge = torch.ones(len(size), device=device)  # λ of each group (G,)
 
     def newcomer(self) -> Tensor:
@@ -83,7 +86,7 @@ class Side:
         size = torch.stack([part.square().sum(dim=0) for part in B.split(self.widths)])  # (G, 1 + K)
         misses = (rows - self.X_seen @ B).square().sum(dim=0)  # (1 + K,)
         penalty = (self.ridge[:, None] * size).sum(dim=0)
-        self.precision = gamma((WORTH + len(rows) + len(B)) / 2, (1 + misses + penalty) / 2, rng)
+        self.precision = gamma((WORTH + len(rows) + len(B)) / 2, (self.squares + misses + penalty) / 2, rng)
         self.ridge = gamma(self.worth / 2, (1 + (self.precision * size).sum(dim=1)) / 2, rng)
         self.prior = self.X @ B
 
