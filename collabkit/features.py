@@ -20,7 +20,7 @@ class Known(NamedTuple):
     user_features: dict[str, pd.DataFrame]
 
 
-def everything_known(train: Ratings, users: pd.DataFrame | None = None, n_features: int = 64) -> Known:
+def everything_known(train: Ratings, users: pd.DataFrame | None = None, n_features: int = 128) -> Known:
     """All that training ratings tell of films and users besides the stars, in groups for :class:`collabkit.BayesianMF`.
 
     ========== ===================================================================
@@ -36,7 +36,7 @@ def everything_known(train: Ratings, users: pd.DataFrame | None = None, n_featur
 
     Example:
         >>> known = everything_known(split.train)
-        >>> BayesianMF(24, n_samples=500).fit(split.train, *known)
+        >>> BayesianMF(24, n_samples=200, overrelaxation=0.95).fit(split.train, *known)
     """
     films = film_features(rated(train, "train"))
     is_year = films.columns.str.match(r"\d+-\d+$")

@@ -101,7 +101,7 @@ class TestEverythingKnown:
         assert items["genres"].columns.tolist() == ["Comedy", "Drama"]
         assert items["years"].columns.tolist() == ["1992-1994", "1995-1997"]
         assert items["popularity"].equals(popularity(described))
-        assert items["audience"].equals(who_rated(described, 64))
+        assert items["audience"].equals(who_rated(described, 128))
         assert list(users) == ["activity", "audience", "taste", "own"]
         assert all((table.index == described.items.ids).all() for table in items.values())
         assert all((users[name].index == described.users.ids).all() for name in ("activity", "audience", "taste"))
