@@ -29,6 +29,7 @@ _MODULE = {  # and once more in __init__.pyi, for type checkers and editors, who
     "PopularityBaseline": "baselines",
     "ALS": "als",
     "BayesianMF": "bayes",
+    "everything_known": "features",
     "film_features": "features",
     "popularity": "features",
     "who_rated": "features",

@@ -9,6 +9,7 @@ from collabkit.data.vocabulary import Vocabulary as Vocabulary
 from collabkit.evaluation import cross_validate as cross_validate
 from collabkit.evaluation import evaluate as evaluate
 from collabkit.evaluation import evaluate_ranking as evaluate_ranking
+from collabkit.features import everything_known as everything_known
 from collabkit.features import film_features as film_features
 from collabkit.features import popularity as popularity
 from collabkit.features import who_rated as who_rated

@@ -1,6 +1,8 @@
-"""Features of films for models that can use them: what is known of a film, and who rated it."""
+"""Features of films and users for models that can use them: what is known of them, and who rated what."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,44 @@ from scipy.sparse.linalg import svds
 
 from collabkit.checks import whole
 from collabkit.ratings import Ratings, rated
+
+
+class Known(NamedTuple):
+    """Groups of features by name, each a table with a row a code: ``model.fit(train, *known)``."""
+
+    item_features: dict[str, pd.DataFrame]
+    user_features: dict[str, pd.DataFrame]
+
+
+def everything_known(train: Ratings, users: pd.DataFrame | None = None, n_features: int = 128) -> Known:
+    """All that training ratings tell of films and users besides the stars, in groups for :class:`collabkit.BayesianMF`.
+
+    ========== ===================================================================
+    of a film  ``genres``, ``years``, ``popularity``, ``audience`` (who rated it)
+    of a user  ``activity`` (how much they rate), ``audience`` (what they rated),
+               ``taste`` (genres and years of that, in shares less everybody's)
+    ========== ===================================================================
+
+    Args:
+        train: only training ratings. No held-out pair has a say in any of this.
+        users: columns of their own, such as age, a row a user code ``(U, F)``: a further group, ``own``.
+        n_features: columns of each audience, as in :func:`collabkit.who_rated`.
+
+    Example:
+        >>> known = everything_known(split.train)
+        >>> BayesianMF(24, n_samples=200, overrelaxation=0.95).fit(split.train, *known)
+    """
+    films = film_features(rated(train, "train"))
+    is_year = films.columns.str.match(r"\d+-\d+$")
+    of_users, of_items = _audiences(train, n_features)
+    item_features = {
+        "genres": films.loc[:, ~is_year],
+        "years": films.loc[:, is_year],
+        "popularity": popularity(train),
+        "audience": of_items,
+    }
+    user_features = {"activity": _activity(train), "audience": of_users, "taste": _taste(train, films)}
+    return Known(item_features, user_features if users is None else user_features | {"own": users})
 
 
 def film_features(ratings: Ratings, years: int = 3) -> pd.DataFrame:
@@ -51,18 +91,42 @@ def who_rated(train: Ratings, n_features: int = 32) -> pd.DataFrame:
     A film that nobody rated has zeros. Source: the idea that who rated what is information is that of
     :cite:t:`koren2008factorization`.
     """
+    return _audiences(train, n_features)[1]
+
+
+def _audiences(train: Ratings, n_features: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What each user rated (U, F), and who rated each film (I, F)."""
     n_features, shape = whole("n_features", n_features, at_least=0), (rated(train, "train").n_users, train.n_items)
     n_users, n_items = (np.bincount(code, minlength=n) for code, n in zip((train.user, train.item), shape, strict=True))
+    n_features = min(n_features, min(shape) - 1)
+    indices = pd.Index(train.users.ids, name="user"), pd.Index(train.items.ids, name="item")
+    if n_features < 1:
+        return pd.DataFrame(index=indices[0]), pd.DataFrame(index=indices[1])
     scaled = 1 / np.sqrt(n_users[train.user] * n_items[train.item])
     matrix = csr_matrix((scaled, (train.user, train.item)), shape)
-    n_features = min(n_features, min(shape) - 1)
-    if n_features < 1:
-        return pd.DataFrame(index=_ids(train))
-    _, size, right = svds(matrix, k=n_features, v0=np.ones(min(shape)))
-    right, size = right[::-1], size[::-1]  # the largest first
-    right = right * np.sign(right.sum(axis=1, keepdims=True) + 1e-12)  # a singular vector has no sign of its own
+    left, size, right = svds(matrix, k=n_features, v0=np.ones(min(shape)))
+    left, size, right = left[:, ::-1], size[::-1], right[::-1]  # the largest first
+    sign = np.sign(right.sum(axis=1) + 1e-12)  # a singular vector has no sign of its own
     columns = [f"audience {k}" for k in range(1, n_features + 1)]
-    return pd.DataFrame((right.T * size * np.sqrt(train.n_items)).astype("float32"), _ids(train), columns)
+    of_users, of_items = (
+        pd.DataFrame((vectors * sign * size * np.sqrt(n)).astype("float32"), index, columns)
+        for vectors, n, index in zip((left, right.T), shape, indices, strict=True)
+    )
+    return of_users, of_items
+
+
+def _activity(train: Ratings) -> pd.DataFrame:
+    count = np.log1p(np.bincount(train.user, minlength=train.n_users))
+    return pd.DataFrame({"activity": (count - count.mean()).astype("float32")}, pd.Index(train.users.ids, name="user"))
+
+
+def _taste(train: Ratings, films: pd.DataFrame) -> pd.DataFrame:
+    """Mean features of the films that a user rated, less those of all ratings (U, F); 0 for who rated nothing."""
+    X = films.to_numpy("float32") - films.to_numpy("float32")[train.item].mean(axis=0)
+    shape = (train.n_users, train.n_items)
+    total = csr_matrix((np.ones(len(train), dtype="float32"), (train.user, train.item)), shape) @ X
+    mean = total / np.bincount(train.user, minlength=train.n_users).clip(min=1)[:, None]
+    return pd.DataFrame(mean.astype("float32"), pd.Index(train.users.ids, name="user"), films.columns)
 
 
 def _ids(ratings: Ratings) -> pd.Index:

@@ -29,6 +29,7 @@ class TestShortBayesianMF(EstimatorContract):
         "seed": ([np.int64(3), 2**63 - 1], [-1, 2.5, 2**63]),
         "burn_in": ([0, np.int64(2)], [-1, 2.5]),
         "noise_df": ([2.001, 1e9, np.float32(3)], [2, -1, 1e300]),
+        "overrelaxation": ([0, 0.99, np.float32(0.5)], [-0.1, 1.0]),
         "device": (["cpu", torch.device("cpu")], ["processor", -1]),
     }
 
@@ -83,6 +84,21 @@ def test_the_standard_deviation_is_calibrated(split, fitted):
     assert np.array_equal(stars, fitted.predict(rows["user"], rows["item"]))
 
 
+def test_overrelaxed_it_draws_from_the_same_posterior_with_less_noise(split, fitted):
+    """Two seeds agree better, in as many sweeps; the answer and its doubt are those of plain draws."""
+    rows = split.valid.frame
+    apart = []
+    for rho in (0.0, 0.9):
+        both = [BayesianMF(2, n_samples=60, seed=seed, overrelaxation=rho).fit(split.train) for seed in (1, 2)]
+        stars = [model.predict(rows["user"], rows["item"]) for model in both]
+        apart.append(rmse(*stars))
+    assert apart[1] < 0.7 * apart[0]
+    _, plain = fitted.predict(rows["user"], rows["item"], return_std=True)
+    leaning, deviation = both[0].predict(rows["user"], rows["item"], return_std=True)
+    assert rmse(leaning, fitted.predict(rows["user"], rows["item"])) < 0.1
+    assert deviation.mean() == pytest.approx(plain.mean(), rel=0.03)
+
+
 def test_doubt_is_larger_for_what_is_unknown(split, fitted):
     user, item = split.train.frame.iloc[0][["user", "item"]]
     (_, known), (_, new) = (fitted.predict([user], [i], return_std=True) for i in (item, -1))
@@ -129,6 +145,20 @@ class TestFeatures:
         train, _, X = data
         model = BayesianMF(2, n_samples=5, burn_in=5).fit(train, X, user_features=np.ones((80, 2)))
         assert np.isfinite(model.predict([0, -1], [0, -1])).all()
+
+    def test_groups_keep_many_idle_columns_from_harm(self, data):
+        train, cold, X = data
+        rows, idle = cold.frame, np.random.default_rng(0).normal(size=(100, 60))
+        scores = []
+        for features in (np.hstack([X, idle]), {"good": X, "idle": idle}):
+            model = BayesianMF(2, n_samples=40).fit(train, features)
+            scores.append(rmse(cold.rating, model.predict(rows["user"], rows["item"])))
+        assert scores[1] < 0.9 * scores[0]
+
+    def test_what_is_wrong_with_a_group_is_said_by_its_name(self, data):
+        train, _, X = data
+        with pytest.raises(ValueError, match=r"user_features\['age'\] has shape \(100, 4\): .* the 80 user codes"):
+            BayesianMF().fit(train, {"all": X}, {"age": X})
 
     def test_frames_and_arrays_are_one(self, data):
         train, _, X = data
@@ -210,6 +240,20 @@ def test_with_the_defaults_it_is_quiet():
         warnings.simplefilter("error")
         for seed in range(3):
             BayesianMF(seed=seed).fit(random_ratings(seed=seed))
+
+
+def test_a_chain_says_how_far_other_seeds_are(split, fitted):
+    """Predictions of two seeds are apart by the Monte Carlo errors of both."""
+    rows = split.valid.frame
+    error = fitted.chain(rows["user"], rows["item"]).error
+    other = BayesianMF(n_factors=2, n_samples=60, seed=1).fit(split.train).predict(rows["user"], rows["item"])
+    assert rmse(fitted.predict(rows["user"], rows["item"]), other) == pytest.approx(2**0.5 * error, rel=0.5)
+
+
+def test_to_look_at_a_chain_does_not_change_it(split, monkeypatch):
+    looked = BayesianMF(2, n_samples=5).fit(split.train)
+    monkeypatch.setattr(BayesianMF, "_warn_unless_settled", lambda *_: None)
+    assert torch.equal(looked.user_draws_, BayesianMF(2, n_samples=5).fit(split.train).user_draws_)
 
 
 def test_it_keeps_what_it_promises(split, fitted):

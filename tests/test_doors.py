@@ -48,6 +48,7 @@ NUMBERS = {
     ("cross_validate", "k"): (lambda v: kit.cross_validate(kit.MeanBaseline, RATINGS, k=v), 3, (2, 150)),
     ("cross_validate", "seed"): (lambda v: kit.cross_validate(kit.MeanBaseline, RATINGS, 2, v), 3, (0, 2**63 - 1)),
     ("film_features", "years"): (lambda v: kit.film_features(RATINGS, years=v), 3, (1, 10_000)),
+    ("everything_known", "n_features"): (lambda v: kit.everything_known(RATINGS, n_features=v), 3, (0, None)),
     ("who_rated", "n_features"): (lambda v: kit.who_rated(RATINGS, n_features=v), 3, (0, None)),
     ("most_rated", "n"): (lambda v: kit.most_rated(RATINGS, v), 3, (1, None)),
     ("item_components", "n"): (lambda v: kit.item_components(MODEL, RATINGS, np.arange(9), n=v), 3, (1, 5)),
@@ -96,7 +97,7 @@ NUMBERS |= estimator("ALS", penalty=(0.5, (0, None)), bias_penalty=(0.5, (0, Non
 NUMBERS |= estimator("ImplicitALS", n_factors=COUNT, n_sweeps=COUNT, seed=SEED)
 NUMBERS |= estimator("ImplicitALS", penalty=(0.5, (0, None)), alpha=(0.5, (None, None)), at_least=(0.5, (None, None)))
 NUMBERS |= estimator("BayesianMF", n_factors=(3, (0, None)), n_samples=COUNT, burn_in=(3, (0, None)), seed=SEED)
-NUMBERS |= estimator("BayesianMF", noise_df=(2.5, (2, 1e9)))
+NUMBERS |= estimator("BayesianMF", noise_df=(2.5, (2, 1e9)), overrelaxation=(0.5, (-0.1, 0.99)))
 NUMBERS |= {
     ("collab_dataloaders", "bs"): (lambda v: list(kit.collab_dataloaders(SPLIT, bs=v).train), 3, (1, None)),
     ("collab_dataloaders", "seed"): (lambda v: kit.collab_dataloaders(SPLIT, seed=v), *SEED),
@@ -141,6 +142,7 @@ TABLES = {
     "Split, valid": lambda bad: kit.Split(RATINGS, bad),
     "MeanBaseline": kit.MeanBaseline().fit,
     "PopularityBaseline": kit.PopularityBaseline().fit,
+    "everything_known": kit.everything_known,
     "film_features": kit.film_features,
     "popularity": kit.popularity,
     "who_rated": kit.who_rated,

@@ -2,7 +2,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from collabkit import Ratings, film_features, load_movielens, popularity, random_split, who_rated
+from collabkit import (
+    BayesianMF,
+    Ratings,
+    everything_known,
+    film_features,
+    load_movielens,
+    popularity,
+    random_split,
+    who_rated,
+)
 from tests.tables import random_ratings, tiny_frame, tiny_ratings
 
 
@@ -84,3 +93,44 @@ def test_a_film_that_nobody_rated_has_zeros():
 
 def test_small_tables_give_as_many_columns_as_there_can_be():
     assert who_rated(tiny_ratings()).shape == (4, 2)
+
+
+class TestEverythingKnown:
+    def test_groups_of_films_and_users(self, described):
+        items, users = everything_known(described, pd.DataFrame({"age": range(described.n_users)}))
+        assert items["genres"].columns.tolist() == ["Comedy", "Drama"]
+        assert items["years"].columns.tolist() == ["1992-1994", "1995-1997"]
+        assert items["popularity"].equals(popularity(described))
+        assert items["audience"].equals(who_rated(described, 128))
+        assert list(users) == ["activity", "audience", "taste", "own"]
+        assert all((table.index == described.items.ids).all() for table in items.values())
+        assert all((users[name].index == described.users.ids).all() for name in ("activity", "audience", "taste"))
+
+    def test_taste_is_the_mean_of_what_somebody_rated_less_that_of_all_ratings(self, described):
+        taste = everything_known(described).user_features["taste"]
+        films = film_features(described).iloc[described.item].reset_index(drop=True)
+        by_hand = films.groupby(described.user).mean() - films.mean()
+        assert np.allclose(taste, by_hand, atol=1e-6)
+        assert taste.columns.equals(films.columns)
+
+    def test_held_out_rows_have_no_say_nor_have_stars(self):
+        rows = random_ratings().frame
+        train, held_out, others = rows[:600], rows[600:750], rows[750:]
+        tables = []
+        for frame in ([train, held_out], [train, others], [train.assign(rating=train["rating"].to_numpy()[::-1])]):
+            known = everything_known(Ratings.from_frame(pd.concat(frame)).take(np.arange(600)), n_features=5)
+            tables.append([*known.item_features.values(), *known.user_features.values()])
+        for first, second, third in zip(*tables, strict=True):
+            assert first.equals(second) and first.equals(third)
+
+    def test_a_table_without_metadata_is_known_by_its_ratings_alone(self):
+        known = everything_known(tiny_ratings())
+        assert known.item_features["genres"].shape == (4, 0)
+        BayesianMF(2, n_samples=4, progress=False).fit(tiny_ratings(), *known)
+
+    def test_who_nobody_has_met_has_zeros(self, described):
+        ratings = random_ratings()
+        known = everything_known(ratings.take((ratings.user != 3) & (ratings.item != 5)), n_features=4)
+        assert (known.user_features["audience"].iloc[3] == 0).all()
+        assert (known.user_features["taste"].iloc[3] == 0).all()
+        assert (known.item_features["audience"].iloc[5] == 0).all()

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from collabkit.gibbs import Side, gaussian_draw, with_ones
+from collabkit.gibbs import Side, gaussian_draw, overrelaxed, with_ones
 from tests.contracts import OneDevice
 from tests.tables import random_ratings
 
@@ -49,11 +49,56 @@ def test_weighing_the_table_is_weighing_the_ratings():
     assert torch.allclose(side.means[3], mean, atol=1e-4)
 
 
+def grouped(rows, groups, ridge):
+    """An item side with these rows; its draws have hardly any noise."""
+    n, n_coefs = rows.shape
+    side = Side(np.arange(n), np.zeros(n, dtype="int64"), n, 1, groups, "item", n_coefs, torch.device("cpu"))
+    side.rows[:-1], side.ridge, side.precision = rows, torch.tensor(ridge), torch.full((n_coefs,), 1e12)
+    return side
+
+
+def test_each_group_of_features_has_a_ridge_of_its_own():
+    rng = torch.Generator().manual_seed(0)
+    a, b, rows = (torch.randn(50, width, generator=rng, dtype=torch.float64) for width in (2, 3, 4))
+    side = grouped(rows, {"a": a.numpy(), "b": b.numpy()}, [1.0, 5.0, 300.0])
+    side.draw_prior(rng)
+    X = torch.cat([torch.ones(50, 1), a, b], dim=1)
+    B = torch.linalg.solve(X.T @ X + torch.tensor([1.0, 5, 5, 300, 300, 300]).diag(), X.T @ rows)
+    assert torch.allclose(side.prior[:-1].double(), X @ B, atol=1e-4)
+
+
+def test_a_group_that_says_nothing_is_shrunk_alone():
+    rng = torch.Generator().manual_seed(0)
+    good, idle = (torch.randn(300, 20, generator=rng).numpy() for _ in range(2))
+    rows = torch.from_numpy(good) @ torch.randn(20, 3, generator=rng) + torch.randn(300, 3, generator=rng)
+    side = grouped(rows, {"good": good, "idle": idle}, [1.0, 1.0, 1.0])
+    ridges = []
+    for _ in range(60):
+        side.draw_prior(rng)
+        ridges.append(side.ridge)
+    _, of_good, of_idle = torch.stack(ridges)[10:].mean(dim=0)
+    assert of_idle > 10 * of_good
+
+
 def test_a_gaussian_draw_without_noise_is_its_mean():
     A = torch.tensor([[[2.0, 1.0], [1.0, 3.0]]])
     draw, mean = gaussian_draw(A, torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2))
     assert torch.allclose(draw, mean)
     assert torch.allclose(A @ mean[..., None], torch.tensor([[[1.0], [2.0]]]))
+
+
+def test_overrelaxed_draws_lean_away_from_the_last_and_keep_mean_and_spread():
+    rng = torch.Generator().manual_seed(0)
+    x, draws, mean = torch.zeros(3), [], torch.tensor([0.0, 5.0, -2.0])
+    for _ in range(4000):
+        x = overrelaxed(mean + 2 * torch.randn(3, generator=rng), mean, x, 0.8)
+        draws.append(x)
+    draws = torch.stack(draws[50:])
+    assert torch.allclose(draws.mean(dim=0), mean, atol=0.05)
+    assert torch.allclose(draws.std(dim=0), torch.tensor(2.0), atol=0.1)
+    left = draws - mean
+    assert torch.allclose((left[1:] * left[:-1]).mean(dim=0) / 4, torch.tensor(-0.8), atol=0.05)
+    assert overrelaxed(x, mean, draws[0], 0) is x
 
 
 def test_a_gaussian_draw_stays_on_its_device():
@@ -81,3 +126,12 @@ def test_a_gaussian_draw_stays_on_its_device():
 def test_features_that_are_no_numbers_are_refused(features):
     with pytest.raises(TypeError, match="item_features has values of type .*: turn them into numbers"):
         with_ones(features, 2, "item")
+    with pytest.raises(TypeError, match="item_features\\['new'\\] has values of type"):
+        with_ones({"old": np.ones((2, 1)), "new": features}, 2, "item")
+
+
+def test_one_table_shares_its_ridge_with_the_ones_and_several_do_not():
+    a, b = np.zeros((2, 3)), np.ones((2, 2))
+    for features, widths in ((None, [1]), ({}, [1]), (a, [4]), ({"a": a, "b": b}, [1, 3, 2])):
+        X, found = with_ones(features, 2, "item")
+        assert (X.shape, found) == ((2, sum(widths)), widths)

@@ -1,10 +1,10 @@
-"""The recipe on tables of few ratings: as good as damped means, on ratings of people and on made-up ones."""
+"""The recipe and BayesianMF on tables of few ratings: as good as damped means, on ratings of people and made-up."""
 
 import numpy as np
 import pytest
 
 from benchmarks import small_tables
-from collabkit import MeanBaseline, random_split
+from collabkit import BayesianMF, MeanBaseline, Ratings, random_split
 from collabkit.results import load
 
 pytestmark = pytest.mark.usefixtures("read_once")
@@ -31,6 +31,22 @@ def test_the_recipe_is_no_worse_than_damped_means(table, n):
     worse, error = difference(recipe, damped)
     assert worse <= error
     assert table == "only_noise" or np.mean(recipe) < np.mean(mean)
+
+
+def nearly_all_one_star(n: int, seed: int) -> Ratings:
+    df = small_tables.whole_users(n, seed).frame
+    half_more = np.random.default_rng(seed).random(n) < 0.02
+    return Ratings.from_frame(df.assign(rating=np.where(half_more, 1.5, 1.0)), scale=(0.5, 5))
+
+
+@pytest.mark.filterwarnings("ignore:the chain has not settled")
+@pytest.mark.parametrize("made", [small_tables.whole_users, small_tables.the_busiest, nearly_all_one_star])
+def test_the_sampler_is_no_worse_than_damped_means(made):
+    splits = [random_split(made(500, seed), seed=seed) for seed in small_tables.SEEDS]
+    sampled = [small_tables.predictor(BayesianMF(seed=seed), split) for seed, split in enumerate(splits)]
+    damped = [small_tables.predictor(MeanBaseline(damping=small_tables.DAMPING), split) for split in splits]
+    worse, error = difference(sampled, damped)
+    assert worse <= error
 
 
 @pytest.mark.parametrize("table", ["movielens", "whole_users"])

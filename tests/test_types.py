@@ -53,6 +53,8 @@ assert_type(als.as_module(), DotProductBias)
 assert_type(cross_validate(lambda: ALS(n_sweeps=2), ratings), pd.DataFrame)
 features = pd.concat([film_features(ratings), popularity(ratings), who_rated(ratings)], axis=1)
 bayes = BayesianMF(progress=False).fit(split.train, item_features=features)
+everything = everything_known(split.train, users=pd.DataFrame({"age": [30.0]}))
+BayesianMF().fit(split.train, *everything).fit(split.train, everything.item_features, {"age": np.ones((3, 1))})
 assert_type(bayes.predict(["a"], ["b"]), np.ndarray)
 assert_type(bayes.predict(1, 2, return_std=True), tuple[np.ndarray, np.ndarray])
 for predictor in (bayes, als, Recommender(als, ratings)):
