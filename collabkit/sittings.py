@@ -175,8 +175,8 @@ def mood_of(moods: Moods | None, user: np.ndarray, times: ArrayLike, sitting: Si
     """What is added to each score at its time, and by how much the variance of the rating is less ``(n,)``, checked."""
     if moods is None:
         raise ValueError(
-            "times are given, and this model has no windows: fit BayesianMF(windows=(86_400, 3_600, 600)), or leave "
-            "times out. A model that was loaded has none."
+            "this model has no windows: fit BayesianMF(windows=(86_400, 3_600, 600)), or call predict, without times. "
+            "One that was saved has lost them."
         )
     if sitting not in ("before", "around"):
         raise ValueError(f"sitting={sitting!r}: choose 'before' or 'around'.")
@@ -187,7 +187,8 @@ def mood_of(moods: Moods | None, user: np.ndarray, times: ArrayLike, sitting: Si
 def sizes(windows: Any) -> tuple[int, ...]:
     """Checked sizes of windows in seconds."""
     if isinstance(windows, str) or not hasattr(windows, "__iter__") or getattr(windows, "ndim", 1) != 1:
-        raise TypeError(f"windows={windows!r}: choose sizes in seconds, such as (86_400, 3_600, 600), or () for none.")
+        shown = " ".join(repr(windows).split())
+        raise TypeError(f"windows={shown}: choose sizes in seconds, such as (86_400, 3_600, 600), or () for none.")
     return tuple(whole(f"windows[{k}]", size, at_least=1) for k, size in enumerate(windows))
 
 
