@@ -235,6 +235,7 @@ class BayesianMF:
         self, users: ArrayLike, items: ArrayLike, times: ArrayLike, sitting: Sitting = "before"
     ) -> tuple[np.ndarray, np.ndarray]:
         """Stars and their standard deviations ``(n,)`` at these times, one a pair or one for all, as in training.
+        :meth:`predict` answers for a sitting of which nothing is known.
 
         Args:
             sitting: which of the user's training ratings may speak for the ``windows`` that hold this time: those
