@@ -29,7 +29,7 @@ def plain(value: Any) -> Any:
 
 
 def arguments(model) -> dict[str, Any]:
-    """The arguments of a model that was not fitted, defaults included, as JSON has them; not where it runs, how loudly."""
+    """The arguments of a model that was not fitted, defaults included, as JSON has them; not where and how loudly."""
     return {name: plain(value) for name, value in vars(model).items() if name not in ("device", "progress")}
 
 

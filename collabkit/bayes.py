@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -264,7 +264,7 @@ class BayesianMF:
         return (stars, deviation) if return_std else stars
 
     def _answer(
-        self, users: np.ndarray, items: np.ndarray, mood: ArrayLike = 0.0, known: ArrayLike = 0.0, doubt: bool = True
+        self, users: np.ndarray, items: np.ndarray, mood: Any = 0.0, known: Any = 0.0, doubt: bool = True
     ) -> tuple[np.ndarray, np.ndarray]:
         """``mood`` is added to the scores, and ``known`` is taken off their variance, both in units."""
         draws = (self.user_draws_, self.item_draws_, self.item_means_)

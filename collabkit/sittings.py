@@ -68,7 +68,7 @@ class Sittings:
         if not self.effects:
             return None
         left, precision, spread = ((total / n_samples).cpu().double().numpy() for total in self.totals)
-        user, time = self.train.user, self.train.timestamp
+        user, time = self.train.user, np.asarray(self.train.timestamp)
         return Moods(np.array(self.windows), spread, user, time, left, precision[user])
 
 
@@ -76,7 +76,7 @@ class _Effects:
     """Those of one size of window."""
 
     def __init__(self, train: Ratings, size: int, device: torch.device):
-        window = np.unique(train.timestamp // size, return_inverse=True)[1]
+        window = np.unique(np.asarray(train.timestamp) // size, return_inverse=True)[1]
         code = np.unique(train.user.astype("int64") * len(window) + window, return_inverse=True)[1]
         self.n = int(code.max()) + 1
         self.code, self.blocks = torch.from_numpy(code).to(device), Blocks(code, code, self.n, device)
