@@ -29,8 +29,8 @@ def plain(value: Any) -> Any:
 
 
 def arguments(model) -> dict[str, Any]:
-    """The arguments of a model that was not fitted, defaults included; not where and how loudly it runs."""
-    return {name: value for name, value in vars(model).items() if name not in ("device", "progress")}
+    """The arguments of a model that was not fitted, defaults included, as JSON has them; not where and how loudly."""
+    return {name: plain(value) for name, value in vars(model).items() if name not in ("device", "progress")}
 
 
 def combinations(grid: Mapping[str, Iterable]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -13,12 +13,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from collabkit import checks
+from collabkit.averages import design, left_over, over_draws, score, unit_of
 from collabkit.chains import Chain, chain_of, watched
 from collabkit.data.pairs import pair_codes_or_last
 from collabkit.gibbs import WORTH, Features, Side, gamma
 from collabkit.ratings import Ratings, Vocabulary, rated
+from collabkit.sittings import Moods, Sitting, Sittings, mood_of
 
-CHUNK = 1_000_000  # pairs scored at a time
 HALF = float(torch.finfo(torch.float16).max)  # the largest number of a draw that is kept
 
 
@@ -51,6 +52,8 @@ class BayesianMF:
         noise_df: ν, above 2; a large number, up to 1e9, gives all users one noise.
         overrelaxation: ρ, from 0 to 0.99: how far a draw leans to the other side of its mean than the one before. The
             posterior stays the same, and where features make a chain slow, fewer draws do.
+        windows: sizes in seconds, such as a day, an hour and ten minutes, ``(86_400, 3_600, 600)``. In each of them, a
+            user's ratings lie higher or lower by :math:`m \sim N(0, 1/\tau)`, with a τ a size: see :meth:`predict_at`.
         device: where the tables live.
         progress: whether to show a bar; ``None`` shows it in a terminal only.
 
@@ -94,6 +97,7 @@ class BayesianMF:
     noise_: Tensor
     noise_df_: float
     trace_: list[float]
+    _moods: Moods | None = None
 
     def __init__(
         self,
@@ -103,11 +107,13 @@ class BayesianMF:
         burn_in: int = 20,
         noise_df: float = 5.0,
         overrelaxation: float = 0.0,
+        windows: tuple[int, ...] = (),
         device: str | torch.device = "cpu",
         progress: bool | None = None,
     ):
         self.n_factors, self.n_samples, self.seed, self.burn_in = n_factors, n_samples, seed, burn_in
-        self.noise_df, self.overrelaxation, self.device, self.progress = noise_df, overrelaxation, device, progress
+        self.noise_df, self.overrelaxation, self.windows = noise_df, overrelaxation, windows
+        self.device, self.progress = device, progress
 
     def fit(self, train: Ratings, item_features: Features = None, user_features: Features = None) -> BayesianMF:
         """Draw from the posterior given these ratings; returns itself.
@@ -131,12 +137,13 @@ class BayesianMF:
         hidden = None if self.progress is None else not checks.flag("progress", self.progress)
         device = checks.device(self.device)
         rng = torch.Generator(device).manual_seed(checks.seed(self.seed))
-        mean, unit = float(train.rating.mean(dtype="float64")), _unit(train.rating)
+        mean, unit = float(train.rating.mean(dtype="float64")), unit_of(train.rating)
         user, item = (torch.from_numpy(code.astype("int64")).to(device) for code in (train.user, train.item))
         y = torch.from_numpy((train.rating / np.float64(unit)).astype("float32")).to(device)
         y -= mean / unit  # (n,), in units, as all is from here on
         P = Side(train.user, train.item, train.n_users, train.n_items, user_features, "user", n_coefs, device, lean)
         Q = Side(train.item, train.user, train.n_items, train.n_users, item_features, "item", n_coefs, device, lean)
+        sittings = Sittings(train, self.windows, device, lean)
         Q.rows[:, 1:].normal_(0, 0.1, generator=rng)
         weight = torch.ones(train.n_users + 1, device=device)  # w_u
         alpha = 1 / y.var(correction=0).clamp(min=1e-3)
@@ -147,12 +154,14 @@ class BayesianMF:
         trace: list[float] = []
         for sweep in tqdm(range(burn_in + n_samples), desc="sweeps", disable=hidden):
             precision = alpha * weight  # (U + 1,)
-            P.draw(_design(Q.rows), y - Q.rows[item, 0], rng, own=precision)
+            z = y - sittings.offset
+            P.draw(design(Q.rows), z - Q.rows[item, 0], rng, own=precision)
             P.draw_prior(rng)
             root = precision.sqrt()  # the item side weighs a rating by its user's precision
-            Q.draw(_design(P.rows) * root[:, None], (y - P.rows[user, 0]).mul_(root[user]), rng)
+            Q.draw(design(P.rows) * root[:, None], (z - P.rows[user, 0]).mul_(root[user]), rng)
             Q.draw_prior(rng)
-            misses = P.blocks.sums(_squares(P.rows, Q.rows, user, item, y), len(weight))  # by user, in units²
+            left = sittings.draw(left_over(P.rows, Q.rows, user, item, y), precision, rng)
+            misses = P.blocks.sums(left.square(), len(weight))  # by user, in units²
             rate = noise_df + alpha * misses
             noise = rate / (noise_df + P.count - 2) / alpha  # the variance to expect, given all the rest
             weight = gamma((noise_df + P.count) / 2, rate / 2, rng)
@@ -164,13 +173,16 @@ class BayesianMF:
             if sweep >= burn_in:
                 for samples, now in zip(kept, tables, strict=True):
                     samples[sweep - burn_in] = now
-                for found, now in zip(priors, (P.newcomer(), Q.newcomer(), alpha), strict=True):
+                apart = alpha / (1 + alpha * sittings.variance)  # of a rating whose time is not known
+                for found, now in zip(priors, (P.newcomer(), Q.newcomer(), apart), strict=True):
                     found.append(now)
-                total_noise += noise
+                total_noise += noise + sittings.variance
+                sittings.keep()
         learnt = {"users_": train.users, "items_": train.items, "mean_": mean, "unit_": unit, "trace_": trace}
         learnt |= dict(zip(("user_draws_", "item_draws_", "item_means_"), kept, strict=True))
         learnt |= dict(zip(("user_priors_", "item_priors_", "precisions_"), map(torch.stack, priors), strict=True))
         learnt |= {"noise_df_": noise_df, "noise_": total_noise / n_samples * unit**2}
+        learnt["_moods"] = sittings.learnt(n_samples)
         learnt["scale_"] = train.scale or (float(train.rating.min()), float(train.rating.max()))
         vars(self).update(learnt)  # all at once: never draws of one fit and ids of another
         self._warn_unless_settled(self._chain(*watched(train)))
@@ -187,7 +199,7 @@ class BayesianMF:
     def _chain(self, users: np.ndarray, items: np.ndarray) -> Chain:
         user, item = (torch.from_numpy(codes).to(self.user_draws_.device) for codes in (users, items))
         draws = zip(self.user_draws_, self.item_means_, strict=True)
-        scores = torch.stack([_score(p[user].float(), q_mean[item].float()) for p, q_mean in draws])  # (S, n)
+        scores = torch.stack([score(p[user].float(), q_mean[item].float()) for p, q_mean in draws])  # (S, n)
         return chain_of(scores * self.unit_)
 
     def _warn_unless_settled(self, found: Chain) -> None:
@@ -219,6 +231,22 @@ class BayesianMF:
         return_std = checks.flag("return_std", return_std)
         return self.predict_codes(*pair_codes_or_last(self.users_, self.items_, users, items), return_std)
 
+    def predict_at(
+        self, users: ArrayLike, items: ArrayLike, times: ArrayLike, sitting: Sitting = "before"
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Stars and their standard deviations ``(n,)`` at these times, one a pair or one for all, as in training.
+        :meth:`predict` answers for a sitting of which nothing is known.
+
+        Args:
+            sitting: which of the user's training ratings may speak for the ``windows`` that hold this time: those
+                ``"before"`` that second, as when you predict, or all ``"around"`` it, to fill gaps in what is over.
+
+        Raises: ``ValueError`` for a model without windows. One that was saved has lost them.
+        """
+        checks.fitted(self)
+        user, item = pair_codes_or_last(self.users_, self.items_, users, items)
+        return self._answer(user, item, *mood_of(self._moods, user, times, sitting))
+
     @overload
     def predict_codes(self, users: np.ndarray, items: np.ndarray, return_std: Literal[False] = False) -> np.ndarray: ...
 
@@ -232,44 +260,16 @@ class BayesianMF:
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """As :meth:`predict`, for codes ``(n,)`` of both; the one past the last is of somebody unknown."""
         checks.fitted(self)
-        n_samples, device = len(self.user_draws_), self.user_draws_.device
-        user, item = torch.from_numpy(users).to(device), torch.from_numpy(items).to(device)
-        stars, deviation = np.empty(len(user)), np.empty(len(user))
-        for rows in torch.arange(len(user), device=device).split(CHUNK):
-            user_rows, item_rows = user[rows], item[rows]
-            total, first, second = (torch.zeros(len(rows), device=device) for _ in range(3))
-            for p, q, q_mean in zip(self.user_draws_, self.item_draws_, self.item_means_, strict=True):
-                p_u = p[user_rows].float()
-                total += _score(p_u, q_mean[item_rows].float())
-                if return_std:
-                    score = _score(p_u, q[item_rows].float())
-                    first += score
-                    second += score.square()
-            place = rows.cpu().numpy()
-            stars[place] = (self.mean_ / self.unit_ + total / n_samples).cpu().numpy()  # in units
-            if return_std:
-                spread = (second - first.square() / n_samples) / max(n_samples - 1, 1)
-                deviation[place] = (spread.clamp(min=0) + self.noise_[user_rows] / self.unit_**2).sqrt().cpu().numpy()
-        stars = (stars * self.unit_).clip(*self.scale_)
-        return (stars, deviation * self.unit_) if return_std else stars
+        stars, deviation = self._answer(users, items, doubt=return_std)
+        return (stars, deviation) if return_std else stars
 
-
-def _unit(stars: np.ndarray) -> float:
-    """The power of two nearest to their standard deviation, since to divide by it rounds nothing; 1 for no spread."""
-    if stars.min() == stars.max():
-        return 1.0
-    return 2.0 ** round(math.log2(stars.std(dtype="float64")))
-
-
-def _design(rows: Tensor) -> Tensor:
-    """``[1, factors]``: what the bias and the factors of the other side are multiplied with."""
-    return torch.cat([torch.ones_like(rows[:, :1]), rows[:, 1:]], dim=1)
-
-
-def _score(p: Tensor, q: Tensor) -> Tensor:
-    return p[:, 0] + q[:, 0] + (p[:, 1:] * q[:, 1:]).sum(dim=1)
-
-
-def _squares(P: Tensor, Q: Tensor, user: Tensor, item: Tensor, y: Tensor) -> Tensor:
-    parts = zip(user.split(CHUNK), item.split(CHUNK), y.split(CHUNK), strict=True)
-    return torch.cat([(part - _score(P.index_select(0, u), Q.index_select(0, i))).square() for u, i, part in parts])
+    def _answer(
+        self, users: np.ndarray, items: np.ndarray, mood: Any = 0.0, known: Any = 0.0, doubt: bool = True
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """``mood`` is added to the scores, and ``known`` is taken off their variance, both in units."""
+        draws = (self.user_draws_, self.item_draws_, self.item_means_)
+        user, item = (torch.from_numpy(codes).to(draws[0].device) for codes in (users, items))
+        mean, spread = over_draws(draws, user, item, doubt)
+        variance = (spread + self.noise_[user] / self.unit_**2).cpu() - torch.as_tensor(known)
+        stars = (self.mean_ / self.unit_ + mean).cpu().numpy().astype("float64") + mood
+        return (stars * self.unit_).clip(*self.scale_), variance.sqrt().numpy() * self.unit_

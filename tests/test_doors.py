@@ -98,6 +98,7 @@ NUMBERS |= estimator("ImplicitALS", n_factors=COUNT, n_sweeps=COUNT, seed=SEED)
 NUMBERS |= estimator("ImplicitALS", penalty=(0.5, (0, None)), alpha=(0.5, (None, None)), at_least=(0.5, (None, None)))
 NUMBERS |= estimator("BayesianMF", n_factors=(3, (0, None)), n_samples=COUNT, burn_in=(3, (0, None)), seed=SEED)
 NUMBERS |= estimator("BayesianMF", noise_df=(2.5, (2, 1e9)), overrelaxation=(0.5, (-0.1, 0.99)))
+NUMBERS["BayesianMF", "windows"] = (lambda v: fitted("BayesianMF", "windows")((v,)), *COUNT)
 NUMBERS |= {
     ("collab_dataloaders", "bs"): (lambda v: list(kit.collab_dataloaders(SPLIT, bs=v).train), 3, (1, None)),
     ("collab_dataloaders", "seed"): (lambda v: kit.collab_dataloaders(SPLIT, seed=v), *SEED),

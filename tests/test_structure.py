@@ -20,7 +20,7 @@ data.pairs data.embedded data.movielens_files data.movielens_folds
 movielens splits official recipe features tables
 metrics models plots
 training.optimizer training.losses training.start
-blocks gibbs chains
+blocks gibbs chains sittings averages
 loaders learner training.fit baselines als bayes
 implicit_als interpret maps evaluation
 saving.atomic saving.packing saving.packing_bayes saving.packing_models saving.cards saving.storage

@@ -8,7 +8,19 @@ from itertools import product
 
 import pytest
 
-from benchmarks import bands, bayes, choices, decays, leaderboard, official, ranking, reproduce, small_tables, speed
+from benchmarks import (
+    bands,
+    bayes,
+    choices,
+    decays,
+    leaderboard,
+    official,
+    ranking,
+    reproduce,
+    sittings,
+    small_tables,
+    speed,
+)
 from benchmarks.settings import arguments, combinations, plain
 from collabkit import ALS, RECIPE, BayesianMF, DotProduct, MeanBaseline, film_features
 from collabkit.recipe import Recipe
@@ -150,6 +162,13 @@ def check_speed(stored):
     sweeps = [(row["ratings"], row["n_factors"]) for row in stored["sweeps"]]
     assert sweeps == list(product(speed.SIZES, speed.FACTORS))
     assert stored["floor"]["bytes"]["rows"] == RECIPE.bs * 2 * RECIPE.n_factors * 4 * 4
+
+
+def check_sittings(stored):
+    """The file is there once `python -m benchmarks.sittings` has run."""
+    assert stored["settings"] == arguments(BayesianMF(windows=sittings.WINDOWS, **sittings.SETTINGS))
+    for edition in sittings.EDITIONS:
+        assert list(stored[edition]) == [name for name, _ in sittings.splits(edition)]
 
 
 CHECKS = {name.removeprefix("check_"): check for name, check in globals().items() if name.startswith("check_")}
