@@ -57,7 +57,7 @@ everything = everything_known(split.train, users=pd.DataFrame({"age": [30.0]}))
 BayesianMF().fit(split.train, *everything).fit(split.train, everything.item_features, {"age": np.ones((3, 1))})
 assert_type(bayes.predict(["a"], ["b"]), np.ndarray)
 assert_type(bayes.predict(1, 2, return_std=True), tuple[np.ndarray, np.ndarray])
-assert_type(bayes.predict_at(["a"], ["b"], pd.Timestamp(3), sitting="around"), tuple[np.ndarray, np.ndarray])
+assert_type(bayes.predict_at(["a"], ["b"], [3], sitting="around"), tuple[np.ndarray, np.ndarray])
 for predictor in (bayes, als, Recommender(als, ratings)):
     assert_type(evaluate(predictor, split), dict[str, float])
 
