@@ -36,6 +36,7 @@ LADDER = {
     "weight decay": (6, "course/bias"),
     "many models for one": (12, "bayes"),
     "genres and years": (13, "bayes-films-popularity"),
+    "all that is known": (13, "bayes-everything"),
 }
 
 
