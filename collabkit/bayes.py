@@ -270,6 +270,6 @@ class BayesianMF:
         draws = (self.user_draws_, self.item_draws_, self.item_means_)
         user, item = (torch.from_numpy(codes).to(draws[0].device) for codes in (users, items))
         mean, spread = over_draws(draws, user, item, doubt)
-        variance = (spread + self.noise_[user] / self.unit_**2).cpu() - torch.as_tensor(known)
+        variance = (spread + self.noise_[user] / self.unit_**2).cpu().numpy() - known
         stars = (self.mean_ / self.unit_ + mean).cpu().numpy().astype("float64") + mood
-        return (stars * self.unit_).clip(*self.scale_), variance.sqrt().numpy() * self.unit_
+        return (stars * self.unit_).clip(*self.scale_), np.sqrt(variance) * self.unit_
