@@ -203,6 +203,12 @@ def warned(ratings):
         collabkit.Ratings.from_frame(frame)
 
 
+def hasty_chain():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        collabkit.BayesianMF(2, n_samples=2, burn_in=0, progress=False).fit(table_with())
+
+
 RAISED = {
     "RuntimeError: The course was": failing_setup,
     "RuntimeError: The course is": lambda *at: failing_setup(*at, f"https://github.com/{repository.PLACEHOLDER}/kit"),
@@ -224,6 +230,7 @@ RAISED = {
     "PermissionError: ": read_only,
     "UserWarning: column 'rating' has … in": lambda *_: warned([-1, -1, 7, 8, 10]),
     "UserWarning: column 'rating' has half": lambda *_: warned([*range(1, 12), 5_000]),
+    "UserWarning: the chain": lambda *_: hasty_chain(),
     "FileNotFoundError: ": lambda _, tmp_path: movielens.load_movielens("small-2018", path=tmp_path),
 }
 # What other programs say: seen once, and not raised here.
