@@ -48,6 +48,12 @@ def keep(path: Path) -> None:
     executed.keep(path, nb, executed.key(nb))
 
 
+def test_what_a_cell_prints_is_one_text_wherever_it_was_cut(clone):
+    parts = "import sys, time\nfor part in ('a ', 'line\\n', 'and more'):\n    print(part, end='', flush=True)\n"
+    ran, _ = executed.run(write(clone, parts + "    time.sleep(0.3)"))
+    assert texts(ran) == [["a line\nand more"]]
+
+
 def test_what_is_kept_is_what_ran_apart_from_the_clone_and_from_the_readers_own_ratings(clone, monkeypatch):
     monkeypatch.setenv("COLLABKIT_DATA", "/elsewhere")
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # what is looked for below is what the notebook writes

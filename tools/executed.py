@@ -94,7 +94,9 @@ def run(path: Path, keeps: bool = True) -> tuple[NotebookNode, int | None]:
     env |= SETTINGS | {"PYTHONPATH": os.pathsep.join(paths)}
     with TemporaryDirectory() as folder:
         where = {"metadata": {"path": folder}}
-        client = NotebookClient(nb, km=kernel, timeout=TIMEOUT, record_timing=False, resources=where)
+        # What a cell prints comes in parts, cut anywhere; Sphinx would put a line's end after each.
+        how = {"timeout": TIMEOUT, "record_timing": False, "coalesce_streams": True}
+        client = NotebookClient(nb, km=kernel, resources=where, **how)
         # Not `execute()`: when somebody stops it, that ends the kernel and goes on without.
         with client.setup_kernel(env=env, cleanup_kc=True):
             assert client.kc  # which the line above has set
