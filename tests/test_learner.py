@@ -252,7 +252,7 @@ class TestTheShortCuts:
         ours = fit(rating_learner, mean_start=False)
         for expected, parameter in zip(plain.model.parameters(), ours.model.parameters(), strict=True):
             assert torch.equal(expected, parameter)
-        seen, wanted = ([values[:2] for values in learn.recorder.values] for learn in (ours, plain))
+        seen, wanted = ([list(values[:2]) for values in learn.recorder.values] for learn in (ours, plain))
         # what is shown is an average over batches, which a GPU adds up in an order of its own
         assert seen == wanted if ours.dls.device.type == "cpu" else seen == [pytest.approx(row) for row in wanted]
         assert torch.equal(torch.stack(ours.recorder.losses), torch.stack(plain.recorder.losses))
