@@ -9,6 +9,7 @@ from collabkit.data.vocabulary import Vocabulary as Vocabulary
 from collabkit.evaluation import cross_validate as cross_validate
 from collabkit.evaluation import evaluate as evaluate
 from collabkit.evaluation import evaluate_ranking as evaluate_ranking
+from collabkit.evaluation import ranking_scores as ranking_scores
 from collabkit.features import everything_known as everything_known
 from collabkit.features import film_features as film_features
 from collabkit.features import popularity as popularity
@@ -47,6 +48,7 @@ from collabkit.splits import Split as Split
 from collabkit.splits import k_fold as k_fold
 from collabkit.splits import leave_last_out as leave_last_out
 from collabkit.splits import random_split as random_split
+from collabkit.splits import strong_generalization as strong_generalization
 from collabkit.splits import temporal_split as temporal_split
 
 __version__: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,15 +16,23 @@ from collabkit.ratings import Ratings, rated
 class Split:
     """Parts of one table that share its vocabularies, each a :class:`Ratings`.
 
+    Args:
+        train: what a model learns from.
+        valid, test: what it is measured on; ``test`` is kept for the last measurement.
+        history: what is shown of users who are not in training, once a model is fitted (:func:`strong_generalization`).
+
     Raises: ``TypeError`` for a part that is none; ``ValueError`` for one that is empty or has other ids.
     """
 
     train: Ratings
     valid: Ratings
     test: Ratings | None = None
+    history: Ratings | None = None
 
     def __post_init__(self) -> None:
-        for name in ("train", "valid") if self.test is None else ("train", "valid", "test"):
+        for name in ("train", "valid", "test", "history"):
+            if name in ("test", "history") and getattr(self, name) is None:
+                continue
             part = rated(getattr(self, name), name)
             for mine, ours in ((part.users, self.train.users), (part.items, self.train.items)):
                 if mine is not ours and not np.array_equal(mine.ids, ours.ids):
@@ -36,12 +44,17 @@ class Split:
         """True for the rows of a part whose user or item has no training rating ``(n,)``.
 
         A model scores such a row from a table row that training never touched. They are counted like any other row
-        in every error measure here; this mask lets you look at them apart.
+        in every error measure here; this mask lets you look at them apart. A user with a ``history`` is not cold.
         """
-        rows = part_of(self, part)
-        seen_user = np.bincount(self.train.user, minlength=self.train.n_users) > 0
+        rows, known = part_of(self, part), self.known
+        seen_user = np.bincount(known.user, minlength=known.n_users) > 0
         seen_item = np.bincount(self.train.item, minlength=self.train.n_items) > 0
         return ~(seen_user[rows.user] & seen_item[rows.item])
+
+    @property
+    def known(self) -> Ratings:
+        """All that may be known when lists are made: ``train``, and ``history`` after it where there is one."""
+        return self.train if self.history is None else _both(self.train, self.history)
 
 
 def part_of(split: Split, part: str) -> Ratings:
@@ -134,6 +147,66 @@ def leave_last_out(ratings: Ratings, n: int = 1) -> Split:
     return _parts(ratings, held_out.astype(int))
 
 
+def strong_generalization(
+    ratings: Ratings,
+    valid: float = 0.1,
+    test: float = 0.1,
+    fold_in: float = 0.8,
+    min_ratings: int = 5,
+    seed: int = 0,
+) -> Split:
+    """Hold out whole users: the model is asked about people whom it was not trained on.
+
+    A random part of what each of them rated is the ``history`` from which a fitted model places them; the rest is to
+    be found. With any model that has ``with_history``::
+
+        split = strong_generalization(ratings)
+        model = ImplicitALS(at_least=4).fit(split.train)
+        evaluate_ranking(Recommender(model.with_history(split.history), split.history), split)
+
+    Args:
+        valid, test: shares of the users held out; with ``test=0`` there is no test part. Who is in ``valid`` does not
+            depend on ``test``.
+        fold_in: the share of a held-out user's ratings that goes to ``history``, one at least; one at least is left.
+        min_ratings: whoever has fewer ratings is not held out, since little could be shown and little found, and stays
+            in training whole.
+        seed: of NumPy's generator.
+
+    An item that only users held out have rated can be found by nobody, and counts like any other.
+
+    Returns: ``train`` has all ratings of the other users, ``history`` those shown of users held out, ``valid`` and
+    ``test`` those to find.
+    Raises: ``ValueError`` for shares that leave a part without users, or when too few have ``min_ratings``.
+    Source: :cite:t:`liang2018variational`, with these shares of a user's ratings and this least number of them.
+    """
+    rated(ratings)
+    valid, test = number("valid", valid, above=0, below=1), number("test", test, at_least=0, below=1)
+    fold_in = number("fold_in", fold_in, above=0, below=1)
+    min_ratings, rng = whole("min_ratings", min_ratings, at_least=2), np.random.default_rng(checks.seed(seed))
+    count = np.bincount(ratings.user, minlength=ratings.n_users)
+    n_users, enough = np.count_nonzero(count), np.flatnonzero(count >= min_ratings)
+    n_valid, n_test = round(n_users * valid), round(n_users * test)
+    if n_valid < 1 or (test and not n_test) or n_valid + n_test >= n_users:
+        raise ValueError(
+            f"valid={valid}, test={test} of {n_users} users leaves a part empty: choose shares between 0 and 1."
+        )
+    if n_valid + n_test > len(enough):
+        raise ValueError(
+            f"{n_valid + n_test} of {n_users} users are to be held out, and only {len(enough)} have "
+            f"min_ratings={min_ratings} ratings: choose smaller shares, or fewer ratings."
+        )
+    held_out = rng.permutation(enough)
+    group = np.zeros(ratings.n_users, dtype=int)  # of a user: 0 train, 1 valid, 2 test
+    group[held_out[:n_valid]], group[held_out[n_valid : n_valid + n_test]] = 1, 2
+    part = group[ratings.user]
+    order = np.lexsort((rng.random(len(part)), ratings.user))  # by user, and within a user at random
+    place = np.empty(len(part), dtype="int64")
+    place[order] = np.arange(len(part)) - (np.cumsum(count) - count)[ratings.user[order]]  # 0 for a user's first
+    shown = place < np.clip(np.round(fold_in * count), 1, count - 1)[ratings.user]
+    part[shown & (part > 0)] = 3
+    return replace(_parts(ratings, part, with_test=n_test > 0), history=ratings.take(part == 3))
+
+
 def _times(ratings: Ratings) -> np.ndarray:
     times = rated(ratings).timestamp
     if times is None:
@@ -142,12 +215,26 @@ def _times(ratings: Ratings) -> np.ndarray:
 
 
 def _parts(ratings: Ratings, part: np.ndarray, with_test: bool = False) -> Split:
-    """The split in which row j belongs to part[j]: 0 train, 1 valid, 2 test."""
+    """The split in which row j belongs to part[j]: 0 train, 1 valid, 2 test, any other to none."""
     parts = [ratings.take(part == i) for i in range(2 + with_test)]
     if not all(len(one) for one in parts):
         sizes = [len(one) for one in parts]
         raise ValueError(f"a part of this split would be empty (sizes {sizes}): ask for other shares.")
     return Split(*parts)
+
+
+def _both(one: Ratings, other: Ratings) -> Ratings:
+    """The ratings of two parts of one table, one below the other."""
+    return Ratings(
+        np.concatenate([one.user, other.user]),
+        np.concatenate([one.item, other.item]),
+        np.concatenate([one.rating, other.rating]),
+        None if one.timestamp is None or other.timestamp is None else np.concatenate([one.timestamp, other.timestamp]),
+        one.users,
+        one.items,
+        one.films,
+        one.scale,
+    )
 
 
 def parted(split: Split, name: str = "split") -> Split:

@@ -36,7 +36,10 @@ codes, known = ratings.items.index([1, 2], missing="unknown")
 
 split = random_split(ratings, seed=1)
 for split in (Split(split.train, split.valid), temporal_split(ratings), leave_last_out(ratings), *k_fold(ratings)):
-    assert_type(split.train, Ratings)
+    assert_type(split.known, Ratings)
+
+split = strong_generalization(ratings, valid=0.2, test=0, fold_in=0.5, min_ratings=3)
+assert_type(split.history, Ratings | None)
 
 for name, split in official_folds("100k", path="ml-100k"):
     assert_type((name, split), tuple[str, Split])
@@ -79,6 +82,7 @@ assert_type(band("small-2016/course/dot"), Band)
 recommender = Recommender(DotProductBias(3, 4, 5), ratings)
 for served in (PopularityBaseline().fit(ratings), ImplicitALS().fit(ratings), als, bayes):
     assert_type(evaluate_ranking(Recommender(served, ratings, device="cpu"), split), dict[str, float])
+assert_type(ranking_scores(recommender, split, part="valid", k=5, relevant=3.5), pd.DataFrame)
 assert_type(recommender.recommend(["a", "b"], k=5, candidates=ratings.items.ids[:9]), pd.DataFrame)
 assert_type(recommender.fold_in({10: 5, 20: 0.5}), NewUser)
 assert_type(recommender.explain(1, "b", n=None), Explanation)
