@@ -6,6 +6,7 @@ from collabkit.baselines import MeanBaseline as MeanBaseline
 from collabkit.baselines import PopularityBaseline as PopularityBaseline
 from collabkit.bayes import BayesianMF as BayesianMF
 from collabkit.data.vocabulary import Vocabulary as Vocabulary
+from collabkit.ease import EASE as EASE
 from collabkit.evaluation import cross_validate as cross_validate
 from collabkit.evaluation import evaluate as evaluate
 from collabkit.evaluation import evaluate_ranking as evaluate_ranking
@@ -36,6 +37,8 @@ from collabkit.models import EmbeddingNet as EmbeddingNet
 from collabkit.models import create_params as create_params
 from collabkit.models import sigmoid_range as sigmoid_range
 from collabkit.movielens import load_movielens as load_movielens
+from collabkit.neighbours import ItemKNN as ItemKNN
+from collabkit.neighbours import ItemKNNStars as ItemKNNStars
 from collabkit.official import load_users as load_users
 from collabkit.official import official_folds as official_folds
 from collabkit.ratings import Ratings as Ratings

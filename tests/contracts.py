@@ -128,6 +128,9 @@ class EstimatorContract:
         if hasattr(model, "predict"):
             users, items = np.divmod(np.arange(50 * 70), 70)
             asked.append(np.asarray(model.predict(users, items * 10)))
+        elif hasattr(model, "predict_codes"):
+            n_users, n_items = len(model.users_) + 1, len(model.items_) + 1
+            asked.append(model.predict_codes(*np.divmod(np.arange(n_users * n_items), n_items)))
         if hasattr(model, "as_module"):
             asked += [table.numpy() for table in model.as_module().state_dict().values()]
         return asked

@@ -107,6 +107,10 @@ NUMBERS |= estimator("ALS", n_factors=(3, (0, None)), n_sweeps=COUNT, seed=SEED)
 NUMBERS |= estimator("ALS", penalty=(0.5, (0, None)), bias_penalty=(0.5, (0, None)))
 NUMBERS |= estimator("ImplicitALS", n_factors=COUNT, n_sweeps=COUNT, seed=SEED)
 NUMBERS |= estimator("ImplicitALS", penalty=(0.5, (0, None)), alpha=(0.5, (None, None)), at_least=(0.5, (None, None)))
+ANY = (0.5, (None, None))
+NUMBERS |= estimator("EASE", penalty=(0.5, (0, None)), at_least=ANY, zero_at=ANY, max_items=COUNT)
+NUMBERS |= estimator("ItemKNN", n_neighbours=COUNT, shrink=ANY, at_least=ANY, zero_at=ANY)
+NUMBERS |= estimator("ItemKNNStars", n_neighbours=COUNT, shrink=ANY, damping=ANY)
 NUMBERS |= estimator("BayesianMF", n_factors=(3, (0, None)), n_samples=COUNT, burn_in=(3, (0, None)), seed=SEED)
 NUMBERS |= estimator("BayesianMF", noise_df=(2.5, (2, 1e9)), overrelaxation=(0.5, (-0.1, 0.99)))
 NUMBERS["BayesianMF", "windows"] = (lambda v: fitted("BayesianMF", "windows")((v,)), *COUNT)
@@ -116,7 +120,7 @@ NUMBERS |= {
     ("rating_learner", "wd"): (lambda v: kit.rating_learner(DLS, MODEL, wd=v), 0.5, (None, None)),
     ("rating_learner", "lr"): (lambda v: kit.rating_learner(DLS, MODEL, lr=v), 0.5, (0, None)),
 }
-ANY_SIGN = {"relevant", "at_least"}  # below every rating: then everything is relevant
+ANY_SIGN = {"relevant", "at_least", "zero_at"}  # below every rating: then everything is relevant
 BAD = [-1, math.nan, math.inf, -math.inf, np.float32("nan"), 10**400, True, "3", b"3", [3], 3j, np.datetime64(3, "ns")]
 
 
@@ -167,7 +171,10 @@ TABLES = {
     "cross_validate": lambda bad: kit.cross_validate(kit.MeanBaseline, bad),
     "Catalogue": Catalogue,
     "ALS": kit.ALS().fit,
+    "EASE": kit.EASE().fit,
     "ImplicitALS": kit.ImplicitALS().fit,
+    "ItemKNN": kit.ItemKNN().fit,
+    "ItemKNNStars": kit.ItemKNNStars().fit,
     "BayesianMF": kit.BayesianMF().fit,
     "Recommender": lambda bad: kit.Recommender(MODEL, bad),
 }

@@ -22,10 +22,10 @@ metrics models plots
 training.optimizer training.losses training.start
 blocks gibbs chains sittings averages
 loaders learner training.fit baselines als bayes
-implicit_als interpret maps evaluation
-saving.atomic saving.packing saving.packing_bayes saving.packing_models saving.cards saving.storage
+implicit_als item_item neighbours ease interpret maps evaluation
+saving.atomic saving.packing saving.packing_bayes saving.packing_items saving.packing_models saving.cards saving.storage
 recommend.topk recommend.catalogue recommend.average_rows recommend.fold_in recommend.drawn_fold_in recommend.served
-recommend.draws recommend.newcomer recommend.recommender recommend.rate_page
+recommend.draws recommend.served_items recommend.newcomer recommend.recommender recommend.rate_page
 results results.bands advice
 exercises
 """

@@ -80,7 +80,11 @@ assert_type(sigmoid_range(torch.zeros(3), 0, 5.5), Tensor)
 assert_type(band("small-2016/course/dot"), Band)
 
 recommender = Recommender(DotProductBias(3, 4, 5), ratings)
-for served in (PopularityBaseline().fit(ratings), ImplicitALS().fit(ratings), als, bayes):
+ease = EASE(penalty=50, at_least=4).fit(ratings)
+assert_type(ease.with_history(split.train), EASE)
+nearest = ItemKNN(n_neighbours=20).fit(ratings)
+assert_type(ItemKNNStars(shrink=30).fit(ratings).predict(1, [10, 20]), np.ndarray)
+for served in (PopularityBaseline().fit(ratings), ImplicitALS().fit(ratings), als, bayes, ease, nearest):
     assert_type(evaluate_ranking(Recommender(served, ratings, device="cpu"), split), dict[str, float])
 assert_type(ranking_scores(recommender, split, part="valid", k=5, relevant=3.5), pd.DataFrame)
 assert_type(recommender.recommend(["a", "b"], k=5, candidates=ratings.items.ids[:9]), pd.DataFrame)
@@ -116,6 +120,7 @@ WRONG = {
     "evaluate(ALS, random_split(ratings))": '"evaluate" has incompatible type "type[ALS]"; expected "Predictor"',
     "evaluate(PopularityBaseline(), random_split(ratings))": '"PopularityBaseline"; expected "Predictor"',
     "evaluate_ranking(ALS(), random_split(ratings))": 'has incompatible type "ALS"; expected "Ranker"',
+    "evaluate(EASE(), random_split(ratings))": '"evaluate" has incompatible type "EASE"; expected "Predictor"',
     "evaluate(ALS(), ratings)": '"evaluate" has incompatible type "Ratings"; expected "Split"',
     "cross_validate(MeanBaseline(), ratings)": '"cross_validate" has incompatible type "MeanBaseline"; expected "Call',
     'Recommender("als", ratings)': 'Argument 1 to "Recommender" has incompatible type "str"',

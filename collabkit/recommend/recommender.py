@@ -19,12 +19,14 @@ from collabkit.bayes import BayesianMF
 from collabkit.data.pairs import pair_codes_or_last
 from collabkit.data.vocabulary import as_ids
 from collabkit.interpret import most_similar
+from collabkit.item_item import ItemItem
 from collabkit.ratings import Ratings, fitted_to, rated
 from collabkit.recommend.catalogue import Catalogue
 from collabkit.recommend.draws import ServedDraws
 from collabkit.recommend.fold_in import AnyFoldIn
 from collabkit.recommend.newcomer import Explanation, Newcomer, NewUser, checked_stars
 from collabkit.recommend.served import Servable, Served, ServedModule
+from collabkit.recommend.served_items import ServedItems
 from collabkit.recommend.topk import top_k
 from collabkit.tables import as_module
 
@@ -53,8 +55,9 @@ class Recommender:
     :meth:`fold_in` for a user and close titles for a film.
 
     :meth:`fold_in` and :meth:`explain` need a model whose score is a dot product, which declares its
-    :class:`~collabkit.tables.Tables`, or the mean of many, as that of ``BayesianMF`` is; :meth:`similar_items` needs
-    factors of items; the rest works with any. Stars are what the model calls them: one that counts or ranks instead
+    :class:`~collabkit.tables.Tables`, or the mean of many, as that of ``BayesianMF`` is, or one that knows a user by
+    their ratings alone, as ``EASE`` does; :meth:`similar_items` needs factors of items, or weights between them; the
+    rest works with any. Stars are what the model calls them: one that counts or ranks instead
     gives its scores.
 
     Raises: ``TypeError`` for what is no model; ``ValueError`` for one that holds a NaN, has no tables of the right
@@ -108,6 +111,7 @@ class Recommender:
 
         Only items with training ratings: the factors of others say nothing. Those of ``BayesianMF`` are the factors of
         all draws, end to end: a draw turns them as it likes, so that their mean says nothing, and their angles stay.
+        Of ``EASE``, ``ItemKNN`` and ``ItemKNNStars`` it is the k items that say most for this one, with their weights.
 
         Raises: ``KeyError`` for an unknown item; ``ValueError`` for one without training ratings, and for a model of
             biases alone; ``TypeError`` for one whose items have no factors.
@@ -133,7 +137,8 @@ class Recommender:
         """Somebody the model was not trained on, from the films they rate: ``{item id: stars}``.
 
         One small ridge regression (:class:`~collabkit.recommend.fold_in.FoldIn`), or one in each draw of ``BayesianMF``
-        (:class:`~collabkit.recommend.drawn_fold_in.DrawnFoldIn`); the model stays as it is. ``{}`` is the average user.
+        (:class:`~collabkit.recommend.drawn_fold_in.DrawnFoldIn`), or, where a user is their ratings, nothing but these
+        (:class:`~collabkit.recommend.served_items.ItemFoldIn`); the model stays as it is. ``{}`` is the average user.
         What comes back has ``predict(items)``, ``recommend(k)`` and ``explain(item)``.
 
         Raises: ``KeyError`` for an unknown film; ``ValueError`` for stars that are missing or outside the scale of the
@@ -159,7 +164,7 @@ class Recommender:
         :class:`~collabkit.recommend.newcomer.NewUser` does the same for somebody new.
 
         It explains the user *folded in* from their training ratings. Their stars differ a little from those of the row
-        that was trained: ``.stars`` has the one, :meth:`predict` the other.
+        that was trained: ``.stars`` has the one, :meth:`predict` the other. Of an item-item model both are the same.
         """
         theirs = self.ratings.take(self.ratings.user == self._user_codes(user)[0])
         return NewUser(self._new_user, self._catalogue, theirs.item, theirs.rating).explain(item, n)
@@ -228,6 +233,8 @@ def serve(model: Servable, ratings: Ratings, device: torch.device) -> Served:
     if not (hasattr(model, "users_") and hasattr(model, "items_")):
         name = type(model).__name__
         raise TypeError(f"{name} does not say of whom its codes are: it needs the vocabularies users_ and items_.")
+    if isinstance(model, ItemItem):
+        return ServedItems(model)
     return ServedDraws(model, device) if isinstance(model, BayesianMF) else Served(model)
 
 

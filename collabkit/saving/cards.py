@@ -16,6 +16,15 @@ ABOUT = {
     "which it is the dot product of a user's and an item's factors, plus a bias for each of the two. Features it was "
     "fitted with are in the draws.",
 }
+ABOUT["EASE"] = (
+    "Item-item regression (EASE): a score adds up what each item that a user chose says for another. It ranks, and is "
+    "no number of stars."
+)
+ABOUT["ItemKNN"] = (
+    "Neighbours of items: a score adds up how near the items that a user chose lie to another. It ranks, and is no "
+    "number of stars."
+)
+ABOUT["ItemKNNStars"] = "Neighbours of items: what a user gave those near an item, beside what means had expected."
 KNOWS = {"BayesianMF": "nothing of them but the features that it was given"}
 ABOUT["DotProductBiasParams"] = ABOUT["DotProductBias"]
 
@@ -34,7 +43,8 @@ def model_card(header: dict[str, Any], name: str) -> str:
     numbers = {
         "Class": model["class"],
         "Users × items": f"{model['n_users']:,} × {model['n_items']:,}",
-        "Factors": " and ".join(map(str, _as_list(model["n_factors"]))),
+        **({"Factors": " and ".join(map(str, _as_list(model["n_factors"])))} if "n_factors" in model else {}),
+        **({"Items with weights": f"{model['n_kept']:,}"} if "n_kept" in model else {}),
         **({"Hidden layers": ", ".join(map(str, model["layers"])) or "none"} if "layers" in model else {}),
         **({"Draws": f"{model['n_samples']:,}"} if "n_samples" in model else {}),
         **_range(model),
@@ -107,7 +117,7 @@ def _range(model: dict[str, Any]) -> dict[str, str]:
     """What becomes of a score: it is squashed into a range, or clipped to a scale, or stays as it is."""
     if "scale" in model:
         return {"Clipped to": _span(model["scale"])}
-    return {"Range": "none" if model["y_range"] is None else _span(model["y_range"])}
+    return {"Range": "none" if model.get("y_range") is None else _span(model["y_range"])}
 
 
 def _span(ends: Sequence[float]) -> str:

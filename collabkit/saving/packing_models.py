@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from collabkit import models
 from collabkit.bayes import BayesianMF
 from collabkit.checks import interval
+from collabkit.item_item import ItemItem
 from collabkit.saving.packing import plain_number, same_json
 from collabkit.saving.packing_bayes import pack_bayes, unpack_bayes
+from collabkit.saving.packing_items import ITEM_ITEM, pack_items, unpack_items
 
-Model = nn.Module | BayesianMF  # what a file can hold
+Model = nn.Module | BayesianMF | ItemItem  # what a file can hold
 CLASSES = ("DotProduct", "DotProductBias", "DotProductBiasParams", "EmbeddingNet")
 
 
@@ -26,12 +28,14 @@ def pack_model(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """
     if isinstance(model, BayesianMF):
         return pack_bayes(model)
+    if isinstance(model, ItemItem) and type(model).__name__ in ITEM_ITEM:
+        return pack_items(model)
     name = type(model).__name__
     if name not in CLASSES or not isinstance(model, nn.Module):
         raise ValueError(
             f"{name} cannot be saved as a recommender: the file holds numbers and no code, so a reader can only build "
-            f"{', '.join(CLASSES)} and BayesianMF. For your own class, keep its code, and its numbers by "
-            "safetensors.torch.save_file(model.state_dict(), …)."
+            f"{', '.join((*CLASSES, *ITEM_ITEM))} and BayesianMF. For your own class, keep its code, and its numbers "
+            "by safetensors.torch.save_file(model.state_dict(), …)."
         )
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
     return describe(name, tensors, getattr(model, "y_range", None)), tensors
@@ -65,6 +69,8 @@ def unpack_model(description: dict[str, Any], tensors: dict[str, Tensor]) -> Mod
     name = description["class"]
     if name == "BayesianMF":
         return unpack_bayes(description, tensors)
+    if name in ITEM_ITEM:
+        return unpack_items(description, tensors)
     if name not in CLASSES:
         raise ValueError(f"the model is of class {name!r}, which collabkit does not have.")
     if not same_json(describe(name, tensors, description["y_range"]), description):
@@ -108,7 +114,7 @@ def shapes(description: dict[str, Any]) -> dict[str, tuple[int, ...]]:
 
 def refuse_other_scores(model: Model, again: Model, n_users: int, n_items: int) -> None:
     """Raise ``ValueError`` unless ``again``, built from the tensors of the module ``model``, scores like it."""
-    if isinstance(model, BayesianMF) or isinstance(again, BayesianMF):  # nobody writes one of their own
+    if not (isinstance(model, nn.Module) and isinstance(again, nn.Module)):  # nobody writes one of their own
         return
     row = torch.arange(256)
     x = torch.stack([row % n_users, row % n_items], dim=1).to(next(model.parameters()).device)  # (B, 2)

@@ -20,10 +20,9 @@ import safetensors
 import torch
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
-from torch import Tensor
+from torch import Tensor, nn
 
 import collabkit
-from collabkit.bayes import BayesianMF
 from collabkit.ratings import Ratings, fitted_to
 from collabkit.saving.atomic import target, write_together
 from collabkit.saving.cards import MARK, model_card
@@ -58,7 +57,8 @@ def save_model(
     Args:
         path: the file to write, by custom ``<name>.safetensors``; an older one is replaced.
         model: one of collabkit's four classes, or one of the same name and tables that scores alike; or a fitted
-            :class:`collabkit.BayesianMF`, whose side features are in its draws.
+            :class:`collabkit.BayesianMF`, whose side features are in its draws; or a fitted item-item model, such as
+            :class:`collabkit.EASE`, with the histories of its users.
         ratings: the training ratings, with ids that are whole numbers or text.
         scores: what was measured, by name: numbers or text. One that is not finite is kept as ``None``.
         terms: under which terms the file may be used, where :data:`TERMS` does not fit.
@@ -140,7 +140,7 @@ def _unpack(header: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[Model, 
             "with the ratings that it was trained on."
         )
     model = unpack_model(header["model"], parts["model"])
-    if isinstance(model, BayesianMF):
+    if not isinstance(model, nn.Module):
         model.users_, model.items_ = ratings.users, ratings.items
     if not same_json(header["data"], fingerprint(ratings)) or header["tensors_sha256"] != _tensors_sha256(tensors):
         raise ValueError("the ratings or the tables are not those that the header names.")

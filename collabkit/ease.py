@@ -1,0 +1,142 @@
+"""EASE: every item as a regression on all others, solved at once."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotri
+from scipy.sparse import csr_matrix
+
+from collabkit import checks
+from collabkit.item_item import VALUES, ItemItem, Yes, learnt, table
+from collabkit.ratings import Ratings, rated
+
+
+class EASE(ItemItem):
+    r"""Item-item ridge regression with a zero diagonal: each item's column of X is predicted from all the others.
+
+    .. math:: \min_B \lVert X - X B \rVert^2 + \lambda \lVert B \rVert^2 \quad\text{with}\quad B_{ii} = 0
+
+    X holds a 1 where a user chose an item, and 0 elsewhere. Without the zero diagonal an item would predict itself.
+    The answer has a closed form, and it is one inverse:
+
+    .. math:: B_{ji} = -\frac{P_{ji}}{P_{ii}} \quad (j \ne i), \qquad P = (X^\top X + \lambda I)^{-1}
+
+    With fewer users than items, the same P comes from an inverse of the size of the users,
+    :math:`P = \bigl(I - X^\top (X X^\top + \lambda I)^{-1} X\bigr) / \lambda`.
+
+    Args:
+        penalty: λ. About as many users as have to agree before an item speaks for another.
+        at_least: stars from which a rating counts as a yes; ``None`` takes every rating. A rating below it is treated
+            as if it were not there.
+        zero_at: stars that would count for nothing: a yes of r stars then counts for (r - zero_at) / (top - zero_at),
+            where top is the end of the scale, and not for 1. A rating of no more is as if it were not there.
+        max_items: how many items are kept, those with the most yeses; ``None`` keeps all that have one. Others score 0.
+
+    Nothing is random. Memory: the weights take 4 bytes for each pair of items that are kept, and a fit up to three
+    times that; time grows with the cube of their number, or of that of the users where it is smaller.
+
+    A score is not a number of stars, so there is no ``predict``: it ranks, through :class:`collabkit.Recommender`. A
+    user without history is answered by how popular items are.
+
+    Raises: when fitted, ``ValueError`` or ``TypeError`` for a setting outside its range, λ being positive, or when no
+        rating reaches ``at_least``; ``MemoryError`` for more items than this machine holds pairs of;
+        ``FloatingPointError`` for a penalty so small that the inverse has no digits left. ``NotFittedError`` of
+        scikit-learn, when asked before.
+    Source: :cite:t:`steck2019embarrassingly`.
+    """
+
+    weights_: np.ndarray
+
+    def __init__(
+        self,
+        penalty: float = 100.0,
+        at_least: float | None = None,
+        zero_at: float | None = None,
+        max_items: int | None = None,
+    ):
+        self.penalty, self.at_least, self.zero_at, self.max_items = penalty, at_least, zero_at, max_items
+
+    def fit(self, train: Ratings) -> EASE:
+        """Solve for the weights on these ratings; returns itself."""
+        rated(train, "train")
+        penalty = checks.number("penalty", self.penalty, above=0, at_most=checks.WIDEST)
+        most = None if self.max_items is None else checks.whole("max_items", self.max_items, at_least=1)
+        yes = Yes.of(train, self.at_least, self.zero_at)
+        user, item, x = yes.matrix(train)
+        found = learnt(train, yes, item, x, most)
+        place = found["place_"][item]
+        n = 1 + place.max()
+        refuse_too_many(n)
+        X = table(user[place >= 0], place[place >= 0], x[place >= 0], (train.n_users + 1, n))
+        weights = regressions(X[X.getnnz(axis=1) > 0], penalty)
+        vars(self).update(found, weights_=weights, history_=X)  # all at once, never a part of two fits
+        return self
+
+
+def regressions(X: csr_matrix, penalty: float) -> np.ndarray:
+    """B of these choices ``(n, n)``, in float32."""
+    n_users, n = X.shape
+    weights = np.empty((n, n), dtype="float32")
+    step = max(1, VALUES // n)
+    columns = [slice(start, start + step) for start in range(0, n, step)]
+    if n <= n_users:
+        P = inverse((X.T @ X).toarray(), penalty)
+        own = P.diagonal().copy()
+        for part in columns:
+            weights[:, part] = P[:, part] / -own[part]
+    else:  # with V = L^-1 X and X X' + λI = LL', λP is I - V'V
+        V = solve_triangular(cholesky((X @ X.T).toarray(), penalty), X.toarray(), lower=True, overwrite_b=True)
+        own = 1 - np.square(V).sum(axis=0)
+        for part in columns:
+            weights[:, part] = V.T @ (V[:, part] / own[part])
+    np.fill_diagonal(weights, 0)
+    if not (own > 1e-12 * own.max()).all() or not np.isfinite(weights).all():
+        raise too_small(penalty)
+    return weights
+
+
+def inverse(A: np.ndarray, penalty: float) -> np.ndarray:
+    """Of A + λI, in its place: symmetric, in float64."""
+    P, failed = dpotri(cholesky(A, penalty), lower=True, overwrite_c=True)
+    if failed:
+        raise too_small(penalty)
+    for row in range(1, len(P)):  # only what lies below the diagonal was computed
+        P[row - 1, row:] = P[row:, row - 1]
+    return P
+
+
+def cholesky(A: np.ndarray, penalty: float) -> np.ndarray:
+    """The lower factor of A + λI, in its place; what lies above its diagonal is nothing that counts."""
+    A[np.diag_indices_from(A)] += penalty
+    factor, failed = dpotrf(A.T, lower=True, clean=False, overwrite_a=True)  # the transpose lies as Fortran has it
+    if failed:
+        raise too_small(penalty)
+    return factor
+
+
+def too_small(penalty: float) -> FloatingPointError:
+    return FloatingPointError(
+        f"penalty={penalty:g} is lost beside these counts, and the inverse has no digits left: choose a larger one."
+    )
+
+
+def refuse_too_many(n: int) -> None:
+    """Raise ``MemoryError`` for more items than the weights of all their pairs would fit for, here."""
+    needed, there = 12 * n**2, memory()
+    if needed > there:
+        raise MemoryError(
+            f"EASE weighs every pair of {n:,} items, and a fit would take {needed / 1e9:,.0f} GB of this machine's "
+            f"{there / 1e9:,.0f} GB: keep the most chosen items alone, as with max_items={int((there / 24) ** 0.5):,}, "
+            "or take ItemKNN, which keeps a few neighbours of each."
+        )
+
+
+def memory() -> float:
+    """Bytes of this machine; without bound where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+        return float("inf")
