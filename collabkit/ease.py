@@ -111,8 +111,9 @@ def inverse(A: np.ndarray, penalty: float) -> np.ndarray:
 def cholesky(A: np.ndarray, penalty: float) -> np.ndarray:
     """The lower factor of A + λI, in its place; what lies above its diagonal is nothing that counts."""
     A[np.diag_indices_from(A)] += penalty
+    lowest = 1e-14 * A.diagonal().max()  # of a square on the factor's diagonal, which has lost all digits below it
     factor, failed = dpotrf(A.T, lower=True, clean=False, overwrite_a=True)  # the transpose lies as Fortran has it
-    if failed:
+    if failed or np.square(factor.diagonal()).min() <= lowest:
         raise too_small(penalty)
     return factor
 

@@ -91,7 +91,7 @@ class ItemItem:
         return self.score(of_pairs, users, items)
 
     def score(self, times: Product, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """Scores of pairs ``(n,)``, with :func:`of_pairs`; of all with all ``(users, items)``, with :func:`of_all`."""
+        """Scores of pairs ``(n,)``, with ``of_pairs``; of all with all ``(users, items)``, with ``of_all``."""
         x, at = self.history_[users], self.place_[items]
         score = np.where(at >= 0, times(x, self.weights_, at), 0)
         return np.where(rowwise(np.diff(x.indptr) == 0, score), self.popular_[items], score)

@@ -63,8 +63,8 @@ class ItemScores:
         """Both sums have the same terms, one for each item of a history: they differ by the rounding of that many."""
         x = self.model.history_[users]
         terms, size = np.diff(x.indptr) + 8, np.asarray(abs(x).sum(axis=1)).ravel()
-        size = torch.from_numpy(size * self._largest) + kth.abs().nan_to_num(posinf=0) + 1
-        return kth - torch.from_numpy(8.0 * terms) * size * torch.finfo(torch.float64).eps
+        largest = torch.from_numpy(size * self._largest) + kth.abs().nan_to_num(posinf=0) + 1
+        return kth - torch.from_numpy(8.0 * terms) * largest * torch.finfo(torch.float64).eps
 
     @cached_property
     def _largest(self) -> float:

@@ -69,7 +69,7 @@ def unpack_model(description: dict[str, Any], tensors: dict[str, Tensor]) -> Mod
     name = description["class"]
     if name == "BayesianMF":
         return unpack_bayes(description, tensors)
-    if name in ITEM_ITEM:
+    if name in tuple(ITEM_ITEM):  # of a list, which a file may hold, a dictionary knows no hash
         return unpack_items(description, tensors)
     if name not in CLASSES:
         raise ValueError(f"the model is of class {name!r}, which collabkit does not have.")

@@ -76,7 +76,7 @@ SPOILT = {
     "another type": (
         "weights_values",
         lambda one: one.double(),
-        "tables are not those of collabkit's ItemKNN: weights",
+        "not those of collabkit's ItemKNN: weights",
     ),
     "a shorter table": ("popular", lambda one: one[:-1], "tables are not those of collabkit's ItemKNN: popular"),
     "a code too large": ("weights_codes", lambda one: one.index_fill(0, torch.tensor([3]), 60), "outside its 60 items"),
