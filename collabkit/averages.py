@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 CHUNK = 1_000_000  # pairs scored at a time
+MOST_CLASSES = 50  # of ratings that count as stars, and not as measurements
 
 
 def unit_of(stars: np.ndarray) -> float:
@@ -16,6 +18,12 @@ def unit_of(stars: np.ndarray) -> float:
     if stars.min() == stars.max():
         return 1.0
     return 2.0 ** round(math.log2(stars.std(dtype="float64")))
+
+
+def classes_of(ratings: np.ndarray) -> np.ndarray | None:
+    """The values that there are, ascending ``(C,)``, float64; ``None`` when they are too many to be classes."""
+    found = pd.unique(ratings)
+    return None if len(found) > MOST_CLASSES else np.sort(found).astype("float64")
 
 
 def design(rows: Tensor) -> Tensor:

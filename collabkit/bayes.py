@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterator
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -13,13 +14,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from collabkit import checks
-from collabkit.averages import design, left_over, over_draws, score, unit_of
+from collabkit.averages import design, left_over
 from collabkit.chains import Chain, chain_of, watched
 from collabkit.data.pairs import pair_codes_or_last
-from collabkit.gibbs import WORTH, Features, Side, gamma
+from collabkit.gaussian import Gaussian
+from collabkit.gibbs import Features, Side
+from collabkit.ordered import Ordered
 from collabkit.ratings import Ratings, Vocabulary, rated
 from collabkit.sittings import Moods, Sitting, Sittings, mood_of
 
+LIKELIHOODS: dict[str, type[Gaussian] | type[Ordered]] = {"gaussian": Gaussian, "ordered": Ordered}
 HALF = float(torch.finfo(torch.float16).max)  # the largest number of a draw that is kept
 
 
@@ -41,7 +45,11 @@ class BayesianMF:
     depend on, the noise. α is the precision of the noise, and :math:`w_u` says how much more steadily than others a
     user rates. Without features :math:`x_i`, the prior means are learnt constants.
 
-    A prediction averages :math:`\mu + b_u + E[b_i] + p_u^\top E[q_i]` over the draws of the user table, with the
+    With ``likelihood="ordered"``, stars are classes: the first line, with α = 1 and μ = 0, is of a hidden length, and a
+    star is the class in which it falls, between learnt thresholds (:class:`~collabkit.ordered.Ordered`). Each star then
+    has a probability, in each draw of both tables; see :meth:`predict_proba`. A prediction is the mean.
+
+    A Gaussian prediction averages :math:`\mu + b_u + E[b_i] + p_u^\top E[q_i]` over the draws of the user table, with the
     exact conditional mean of the item rows in place of another draw; then it is clipped to the scale of the ratings.
 
     Args:
@@ -54,6 +62,8 @@ class BayesianMF:
             posterior stays the same, and where features make a chain slow, fewer draws do.
         windows: sizes in seconds, such as a day, an hour and ten minutes, ``(86_400, 3_600, 600)``. In each of them, a
             user's ratings lie higher or lower by :math:`m \sim N(0, 1/\tau)`, with a τ a size: see :meth:`predict_at`.
+            For the Gaussian only.
+        likelihood: what stars are, ``"gaussian"`` or ``"ordered"``: lengths, or up to 50 classes in order.
         device: where the tables live.
         progress: whether to show a bar; ``None`` shows it in a terminal only.
 
@@ -69,7 +79,10 @@ class BayesianMF:
         unit_: the power of two nearest to the standard deviation of the ratings, in stars; 1 for stars up to five.
             Ratings are divided by it, so that the priors and float16 suit those of any size.
         trace_: RMSE on the training ratings in stars after each sweep, burn-in included.
-        noise_: variance of a user's ratings around the model, in stars², ``(U + 1,)``, float64.
+        noise_: variance of a user's ratings around the model, in stars², ``(U + 1,)``, float64; of an ordered model,
+            that of the hidden length.
+        stars_: the values that were rated, ascending ``(C,)``; ``None`` when there are more than 50.
+        thresholds_, weights_: of an ordered model, its thresholds ``(S, C - 1)`` and :math:`w_u` ``(S, U + 1)``.
         users_, items_: the vocabularies that it was trained on.
 
     ``predict`` answers an unknown user or item from the prior, as one with average features. An item that has features
@@ -80,7 +93,8 @@ class BayesianMF:
     many random ones, or there are fewer than four draws. Take more sweeps. ``chain`` says how far predictions move.
 
     Source: :cite:t:`salakhutdinov2008bayesian`; prior means from features :cite:t:`simm2017macau`; how far a careful
-    Bayesian baseline goes :cite:t:`rendle2019difficulty`; overrelaxation :cite:t:`adler1981over`.
+    Bayesian baseline goes :cite:t:`rendle2019difficulty`; overrelaxation :cite:t:`adler1981over`; ordered classes
+    :cite:t:`albert1993bayesian`.
     """
 
     users_: Vocabulary
@@ -97,6 +111,10 @@ class BayesianMF:
     noise_: Tensor
     noise_df_: float
     trace_: list[float]
+    stars_: np.ndarray | None = None
+    thresholds_: Tensor | None = None
+    weights_: Tensor | None = None
+    likelihood_: str = "gaussian"
     _moods: Moods | None = None
 
     def __init__(
@@ -108,11 +126,13 @@ class BayesianMF:
         noise_df: float = 5.0,
         overrelaxation: float = 0.0,
         windows: tuple[int, ...] = (),
+        likelihood: Literal["gaussian", "ordered"] = "gaussian",
         device: str | torch.device = "cpu",
         progress: bool | None = None,
     ):
         self.n_factors, self.n_samples, self.seed, self.burn_in = n_factors, n_samples, seed, burn_in
-        self.noise_df, self.overrelaxation, self.windows = noise_df, overrelaxation, windows
+        self.noise_df, self.overrelaxation = noise_df, overrelaxation
+        self.windows, self.likelihood = windows, likelihood
         self.device, self.progress = device, progress
 
     def fit(self, train: Ratings, item_features: Features = None, user_features: Features = None) -> BayesianMF:
@@ -125,7 +145,8 @@ class BayesianMF:
             user_features: likewise ``(U, F)``.
 
         Raises: ``ValueError`` or ``TypeError`` for a setting outside its range (at least one draw; ν above 2, or a new
-        user's noise has no variance), for an empty table, for features of another length, or with a NaN;
+        user's noise has no variance), for an empty table, for features of another length, or with a NaN; for ordered
+        ratings of one value, of more than 50, or with windows;
         ``FloatingPointError`` when draws explode. The model is then as it was before.
         """
         rated(train, "train")
@@ -136,24 +157,20 @@ class BayesianMF:
         lean = checks.number("overrelaxation", self.overrelaxation, at_least=0, at_most=0.99)
         hidden = None if self.progress is None else not checks.flag("progress", self.progress)
         device = checks.device(self.device)
+        likelihood = checks.choice("likelihood", self.likelihood, LIKELIHOODS)
         rng = torch.Generator(device).manual_seed(checks.seed(self.seed))
-        mean, unit = float(train.rating.mean(dtype="float64")), unit_of(train.rating)
         user, item = (torch.from_numpy(code.astype("int64")).to(device) for code in (train.user, train.item))
-        y = torch.from_numpy((train.rating / np.float64(unit)).astype("float32")).to(device)
-        y -= mean / unit  # (n,), in units, as all is from here on
         P = Side(train.user, train.item, train.n_users, train.n_items, user_features, "user", n_coefs, device, lean)
         Q = Side(train.item, train.user, train.n_items, train.n_users, item_features, "item", n_coefs, device, lean)
         sittings = Sittings(train, self.windows, device, lean)
+        stars = LIKELIHOODS[likelihood](train, P, sittings, noise_df, device)
         Q.rows[:, 1:].normal_(0, 0.1, generator=rng)
-        weight = torch.ones(train.n_users + 1, device=device)  # w_u
-        alpha = 1 / y.var(correction=0).clamp(min=1e-3)
         tables = (P.rows, Q.rows, Q.rows)
         kept = [torch.empty(n_samples, *table.shape, dtype=torch.float16, device=device) for table in tables]
-        priors: list[list[Tensor]] = [[], [], []]
-        total_noise = torch.zeros(len(weight), dtype=torch.float64, device=device)
+        priors: list[list[Tensor]] = [[], []]
         trace: list[float] = []
         for sweep in tqdm(range(burn_in + n_samples), desc="sweeps", disable=hidden):
-            precision = alpha * weight  # (U + 1,)
+            y, precision = stars.y, stars.precision  # (n,) in units, as all is here, and (U + 1,)
             z = y - sittings.offset
             P.draw(design(Q.rows), z - Q.rows[item, 0], rng, own=precision)
             P.draw_prior(rng)
@@ -161,27 +178,21 @@ class BayesianMF:
             Q.draw(design(P.rows) * root[:, None], (z - P.rows[user, 0]).mul_(root[user]), rng)
             Q.draw_prior(rng)
             left = sittings.draw(left_over(P.rows, Q.rows, user, item, y), precision, rng)
-            misses = P.blocks.sums(left.square(), len(weight))  # by user, in units²
-            rate = noise_df + alpha * misses
-            noise = rate / (noise_df + P.count - 2) / alpha  # the variance to expect, given all the rest
-            weight = gamma((noise_df + P.count) / 2, rate / 2, rng)
-            alpha = gamma((WORTH + len(y)) / 2, (1 + (weight * misses).sum()) / 2, rng)
-            trace.append(unit * math.sqrt(float(misses.sum()) / len(y)))
+            trace.append(stars.draw(left, rng, settling=sweep < burn_in))
             tables = (P.rows, Q.rows, Q.means)
             if not (math.isfinite(trace[-1]) and all(table.abs().max() < HALF for table in tables)):
                 raise FloatingPointError(f"sweep {sweep + 1} is not finite: are some features huge? Divide them.")
             if sweep >= burn_in:
                 for samples, now in zip(kept, tables, strict=True):
                     samples[sweep - burn_in] = now
-                apart = alpha / (1 + alpha * sittings.variance)  # of a rating whose time is not known
-                for found, now in zip(priors, (P.newcomer(), Q.newcomer(), apart), strict=True):
+                for found, now in zip(priors, (P.newcomer(), Q.newcomer()), strict=True):
                     found.append(now)
-                total_noise += noise + sittings.variance
+                stars.keep()
                 sittings.keep()
-        learnt = {"users_": train.users, "items_": train.items, "mean_": mean, "unit_": unit, "trace_": trace}
+        learnt = {"users_": train.users, "items_": train.items, "trace_": trace, "likelihood_": likelihood}
         learnt |= dict(zip(("user_draws_", "item_draws_", "item_means_"), kept, strict=True))
-        learnt |= dict(zip(("user_priors_", "item_priors_", "precisions_"), map(torch.stack, priors), strict=True))
-        learnt |= {"noise_df_": noise_df, "noise_": total_noise / n_samples * unit**2}
+        learnt |= dict(zip(("user_priors_", "item_priors_"), map(torch.stack, priors), strict=True))
+        learnt |= stars.learnt()
         learnt["_moods"] = sittings.learnt(n_samples)
         learnt["scale_"] = train.scale or (float(train.rating.min()), float(train.rating.max()))
         vars(self).update(learnt)  # all at once: never draws of one fit and ids of another
@@ -197,10 +208,8 @@ class BayesianMF:
         return self._chain(*pair_codes_or_last(self.users_, self.items_, users, items))
 
     def _chain(self, users: np.ndarray, items: np.ndarray) -> Chain:
-        user, item = (torch.from_numpy(codes).to(self.user_draws_.device) for codes in (users, items))
-        draws = zip(self.user_draws_, self.item_means_, strict=True)
-        scores = torch.stack([score(p[user].float(), q_mean[item].float()) for p, q_mean in draws])  # (S, n)
-        return chain_of(scores * self.unit_)
+        draws = LIKELIHOODS[self.likelihood_].by_draw(self, *self._at(users, items))
+        return chain_of(torch.stack(list(draws)))
 
     def _warn_unless_settled(self, found: Chain) -> None:
         if not found.settled:
@@ -229,7 +238,8 @@ class BayesianMF:
         """
         checks.fitted(self)
         return_std = checks.flag("return_std", return_std)
-        return self.predict_codes(*pair_codes_or_last(self.users_, self.items_, users, items), return_std)
+        found = self._answer(*pair_codes_or_last(self.users_, self.items_, users, items), doubt=return_std)
+        return found if return_std else found[0]
 
     def predict_at(
         self, users: ArrayLike, items: ArrayLike, times: ArrayLike, sitting: Sitting = "before"
@@ -245,31 +255,31 @@ class BayesianMF:
         """
         checks.fitted(self)
         user, item = pair_codes_or_last(self.users_, self.items_, users, items)
-        return self._answer(user, item, *mood_of(self._moods, user, times, sitting))
+        mood, known = mood_of(self._moods, user, times, sitting)
+        return self._answer(user, item, mood=mood, known=known)
 
-    @overload
-    def predict_codes(self, users: np.ndarray, items: np.ndarray, return_std: Literal[False] = False) -> np.ndarray: ...
-
-    @overload
-    def predict_codes(
-        self, users: np.ndarray, items: np.ndarray, return_std: bool
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
-
-    def predict_codes(
-        self, users: np.ndarray, items: np.ndarray, return_std: bool = False
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """As :meth:`predict`, for codes ``(n,)`` of both; the one past the last is of somebody unknown."""
+    def predict_codes(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Stars ``(n,)``, for codes ``(n,)`` of both; the one past the last is of somebody unknown."""
         checks.fitted(self)
-        stars, deviation = self._answer(users, items, doubt=return_std)
-        return (stars, deviation) if return_std else stars
+        return self._answer(users, items, doubt=False)[0]
 
-    def _answer(
-        self, users: np.ndarray, items: np.ndarray, mood: Any = 0.0, known: Any = 0.0, doubt: bool = True
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """``mood`` is added to the scores, and ``known`` is taken off their variance, both in units."""
-        draws = (self.user_draws_, self.item_draws_, self.item_means_)
-        user, item = (torch.from_numpy(codes).to(draws[0].device) for codes in (users, items))
-        mean, spread = over_draws(draws, user, item, doubt)
-        variance = (spread + self.noise_[user] / self.unit_**2).cpu().numpy() - known
-        stars = (self.mean_ / self.unit_ + mean).cpu().numpy().astype("float64") + mood
-        return (stars * self.unit_).clip(*self.scale_), np.sqrt(variance) * self.unit_
+    def predict_proba(self, users: ArrayLike, items: ArrayLike) -> np.ndarray:
+        """A probability for each of ``stars_`` ``(n, C)``; ids as in :meth:`predict`.
+
+        A Gaussian model gives a star the mass of its normal from halfway to the one below to halfway to the one above.
+
+        Raises: ``ValueError`` where more than 50 values were rated: none of them has a share worth naming.
+        """
+        checks.fitted(self)
+        if self.stars_ is None:
+            raise ValueError("this model was fitted to ratings of more than 50 values: ask predict for their mean.")
+        pairs = pair_codes_or_last(self.users_, self.items_, users, items)
+        return LIKELIHOODS[self.likelihood_].shares(self, *self._at(*pairs))
+
+    def _answer(self, users: np.ndarray, items: np.ndarray, **how: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Stars and their standard deviations ``(n,)``."""
+        stars, deviation = LIKELIHOODS[self.likelihood_].answer(self, *self._at(users, items), **how)
+        return stars.clip(*self.scale_), deviation
+
+    def _at(self, *codes: np.ndarray) -> Iterator[Tensor]:
+        return (torch.from_numpy(one).to(self.user_draws_.device) for one in codes)

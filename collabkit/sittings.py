@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from collabkit.blocks import Blocks
-from collabkit.checks import whole
+from collabkit.checks import choice, whole
 from collabkit.gibbs import WORTH, gamma, overrelaxed
 from collabkit.ratings import Ratings
 
@@ -178,8 +178,7 @@ def mood_of(moods: Moods | None, user: np.ndarray, times: ArrayLike, sitting: Si
             "this model has no windows: fit BayesianMF(windows=(86_400, 3_600, 600)), or call predict, without times. "
             "One that was saved has lost them."
         )
-    if sitting not in ("before", "around"):
-        raise ValueError(f"sitting={sitting!r}: choose 'before' or 'around'.")
+    choice("sitting", sitting, get_args(Sitting))
     mean, variance = moods.ask(user, seconds(times, len(user)), sitting)
     return mean, moods.spread.sum() - variance
 

@@ -6,7 +6,7 @@ import inspect
 import math
 import reprlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
@@ -48,6 +48,13 @@ def flag(name: str, value: object) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name}={_short(value)}: choose True or False.")
     return bool(value)
+
+
+def choice(name: str, value: object, choices: Collection[str]) -> str:
+    """One of these words."""
+    if not (isinstance(value, str) and value in choices):
+        raise ValueError(f"{name}={_short(value)}: choose {' or '.join(map(repr, choices))}.")
+    return value
 
 
 def interval(name: str, value: tuple[float, float] | None) -> tuple[float, float] | None:
