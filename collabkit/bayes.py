@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -23,7 +22,9 @@ from collabkit.ordered import Ordered
 from collabkit.ratings import Ratings, Vocabulary, rated
 from collabkit.sittings import Moods, Sitting, Sittings, mood_of
 
+WithDoubt: TypeAlias = tuple[np.ndarray, np.ndarray]  # stars and their standard deviations
 LIKELIHOODS: dict[str, type[Gaussian] | type[Ordered]] = {"gaussian": Gaussian, "ordered": Ordered}
+KEPT = ("user_draws_", "item_draws_", "item_means_", "user_priors_", "item_priors_")
 HALF = float(torch.finfo(torch.float16).max)  # the largest number of a draw that is kept
 
 
@@ -45,12 +46,12 @@ class BayesianMF:
     depend on, the noise. α is the precision of the noise, and :math:`w_u` says how much more steadily than others a
     user rates. Without features :math:`x_i`, the prior means are learnt constants.
 
-    With ``likelihood="ordered"``, stars are classes: the first line, with α = 1 and μ = 0, is of a hidden length, and a
-    star is the class in which it falls, between learnt thresholds (:class:`~collabkit.ordered.Ordered`). Each star then
-    has a probability, in each draw of both tables; see :meth:`predict_proba`. A prediction is the mean.
-
-    A Gaussian prediction averages :math:`\mu + b_u + E[b_i] + p_u^\top E[q_i]` over the draws of the user table, with the
+    A prediction averages :math:`\mu + b_u + E[b_i] + p_u^\top E[q_i]` over the draws of the user table, with the
     exact conditional mean of the item rows in place of another draw; then it is clipped to the scale of the ratings.
+
+    With ``likelihood="ordered"``, stars are classes: the first line, with α = 1 and μ = 0, is of a hidden length, and a
+    star is the class in which it falls, between learnt thresholds (:class:`~collabkit.ordered.Ordered`). Each star has
+    a probability, the mean over draws of both tables, and a prediction is the stars to expect.
 
     Args:
         n_factors: K, the factors of a user or an item. 8 suit ids alone, 16 suit features.
@@ -62,8 +63,7 @@ class BayesianMF:
             posterior stays the same, and where features make a chain slow, fewer draws do.
         windows: sizes in seconds, such as a day, an hour and ten minutes, ``(86_400, 3_600, 600)``. In each of them, a
             user's ratings lie higher or lower by :math:`m \sim N(0, 1/\tau)`, with a τ a size: see :meth:`predict_at`.
-            For the Gaussian only.
-        likelihood: what stars are, ``"gaussian"`` or ``"ordered"``: lengths, or up to 50 classes in order.
+        likelihood: what stars are: lengths, ``"gaussian"``, or up to 50 classes, ``"ordered"``, and without windows.
         device: where the tables live.
         progress: whether to show a bar; ``None`` shows it in a terminal only.
 
@@ -79,8 +79,7 @@ class BayesianMF:
         unit_: the power of two nearest to the standard deviation of the ratings, in stars; 1 for stars up to five.
             Ratings are divided by it, so that the priors and float16 suit those of any size.
         trace_: RMSE on the training ratings in stars after each sweep, burn-in included.
-        noise_: variance of a user's ratings around the model, in stars², ``(U + 1,)``, float64; of an ordered model,
-            that of the hidden length.
+        noise_: variance of a user's ratings around the model, in stars² (or hidden lengths²), ``(U + 1,)``, float64.
         stars_: the values that were rated, ascending ``(C,)``; ``None`` when there are more than 50.
         thresholds_, weights_: of an ordered model, its thresholds ``(S, C - 1)`` and :math:`w_u` ``(S, U + 1)``.
         users_, items_: the vocabularies that it was trained on.
@@ -93,8 +92,7 @@ class BayesianMF:
     many random ones, or there are fewer than four draws. Take more sweeps. ``chain`` says how far predictions move.
 
     Source: :cite:t:`salakhutdinov2008bayesian`; prior means from features :cite:t:`simm2017macau`; how far a careful
-    Bayesian baseline goes :cite:t:`rendle2019difficulty`; overrelaxation :cite:t:`adler1981over`; ordered classes
-    :cite:t:`albert1993bayesian`.
+    Bayesian baseline goes :cite:t:`rendle2019difficulty`; overrelaxation :cite:t:`adler1981over`.
     """
 
     users_: Vocabulary
@@ -167,7 +165,7 @@ class BayesianMF:
         Q.rows[:, 1:].normal_(0, 0.1, generator=rng)
         tables = (P.rows, Q.rows, Q.rows)
         kept = [torch.empty(n_samples, *table.shape, dtype=torch.float16, device=device) for table in tables]
-        priors: list[list[Tensor]] = [[], []]
+        kept += [torch.empty(n_samples, 2, n_coefs, device=device) for _ in (P, Q)]
         trace: list[float] = []
         for sweep in tqdm(range(burn_in + n_samples), desc="sweeps", disable=hidden):
             y, precision = stars.y, stars.precision  # (n,) in units, as all is here, and (U + 1,)
@@ -183,16 +181,12 @@ class BayesianMF:
             if not (math.isfinite(trace[-1]) and all(table.abs().max() < HALF for table in tables)):
                 raise FloatingPointError(f"sweep {sweep + 1} is not finite: are some features huge? Divide them.")
             if sweep >= burn_in:
-                for samples, now in zip(kept, tables, strict=True):
+                for samples, now in zip(kept, (*tables, P.newcomer(), Q.newcomer()), strict=True):
                     samples[sweep - burn_in] = now
-                for found, now in zip(priors, (P.newcomer(), Q.newcomer()), strict=True):
-                    found.append(now)
                 stars.keep()
                 sittings.keep()
         learnt = {"users_": train.users, "items_": train.items, "trace_": trace, "likelihood_": likelihood}
-        learnt |= dict(zip(("user_draws_", "item_draws_", "item_means_"), kept, strict=True))
-        learnt |= dict(zip(("user_priors_", "item_priors_"), map(torch.stack, priors), strict=True))
-        learnt |= stars.learnt()
+        learnt |= dict(zip(KEPT, kept, strict=True)) | stars.learnt()
         learnt["_moods"] = sittings.learnt(n_samples)
         learnt["scale_"] = train.scale or (float(train.rating.min()), float(train.rating.max()))
         vars(self).update(learnt)  # all at once: never draws of one fit and ids of another
@@ -208,8 +202,7 @@ class BayesianMF:
         return self._chain(*pair_codes_or_last(self.users_, self.items_, users, items))
 
     def _chain(self, users: np.ndarray, items: np.ndarray) -> Chain:
-        draws = LIKELIHOODS[self.likelihood_].by_draw(self, *self._at(users, items))
-        return chain_of(torch.stack(list(draws)))
+        return chain_of(torch.stack(list(LIKELIHOODS[self.likelihood_].by_draw(self, *self._at(users, items)))))
 
     def _warn_unless_settled(self, found: Chain) -> None:
         if not found.settled:
@@ -224,13 +217,9 @@ class BayesianMF:
     def predict(self, users: ArrayLike, items: ArrayLike, return_std: Literal[False] = False) -> np.ndarray: ...
 
     @overload
-    def predict(
-        self, users: ArrayLike, items: ArrayLike, return_std: Literal[True]
-    ) -> tuple[np.ndarray, np.ndarray]: ...
+    def predict(self, users: ArrayLike, items: ArrayLike, return_std: Literal[True]) -> WithDoubt: ...
 
-    def predict(
-        self, users: ArrayLike, items: ArrayLike, return_std: bool = False
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    def predict(self, users: ArrayLike, items: ArrayLike, return_std: bool = False) -> np.ndarray | WithDoubt:
         """Stars ``(n,)`` for pairs of user and item ids; with ``return_std`` also their standard deviations ``(n,)``.
 
         One id on either side goes with all on the other.
@@ -243,7 +232,7 @@ class BayesianMF:
 
     def predict_at(
         self, users: ArrayLike, items: ArrayLike, times: ArrayLike, sitting: Sitting = "before"
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> WithDoubt:
         """Stars and their standard deviations ``(n,)`` at these times, one a pair or one for all, as in training.
         :meth:`predict` answers for a sitting of which nothing is known.
 
@@ -267,19 +256,18 @@ class BayesianMF:
         """A probability for each of ``stars_`` ``(n, C)``; ids as in :meth:`predict`.
 
         A Gaussian model gives a star the mass of its normal from halfway to the one below to halfway to the one above.
-
-        Raises: ``ValueError`` where more than 50 values were rated: none of them has a share worth naming.
+        Raises: ``ValueError`` where more than 50 values were rated.
         """
         checks.fitted(self)
         if self.stars_ is None:
             raise ValueError("this model was fitted to ratings of more than 50 values: ask predict for their mean.")
-        pairs = pair_codes_or_last(self.users_, self.items_, users, items)
-        return LIKELIHOODS[self.likelihood_].shares(self, *self._at(*pairs))
+        pairs = self._at(*pair_codes_or_last(self.users_, self.items_, users, items))
+        return LIKELIHOODS[self.likelihood_].shares(self, *pairs)
 
-    def _answer(self, users: np.ndarray, items: np.ndarray, **how: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Stars and their standard deviations ``(n,)``."""
+    def _answer(self, users: np.ndarray, items: np.ndarray, **how: Any) -> WithDoubt:
         stars, deviation = LIKELIHOODS[self.likelihood_].answer(self, *self._at(users, items), **how)
         return stars.clip(*self.scale_), deviation
 
-    def _at(self, *codes: np.ndarray) -> Iterator[Tensor]:
-        return (torch.from_numpy(one).to(self.user_draws_.device) for one in codes)
+    def _at(self, users: np.ndarray, items: np.ndarray) -> tuple[Tensor, Tensor]:
+        device = self.user_draws_.device
+        return torch.from_numpy(users).to(device), torch.from_numpy(items).to(device)

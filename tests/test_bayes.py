@@ -30,6 +30,7 @@ class TestShortBayesianMF(EstimatorContract):
         "burn_in": ([0, np.int64(2)], [-1, 2.5]),
         "noise_df": ([2.001, 1e9, np.float32(3)], [2, -1, 1e300]),
         "overrelaxation": ([0, 0.99, np.float32(0.5)], [-0.1, 1.0]),
+        "likelihood": (["gaussian"], ["probit", "Gaussian"]),
         "device": (["cpu", torch.device("cpu")], ["processor", -1]),
     }
 

@@ -20,7 +20,7 @@ data.pairs data.embedded data.movielens_files data.movielens_folds
 movielens splits official recipe features tables
 metrics models plots
 training.optimizer training.losses training.start
-blocks gibbs chains sittings averages
+blocks gibbs chains sittings averages gaussian ordered
 loaders learner training.fit baselines als bayes
 implicit_als item_item neighbours ease interpret maps evaluation
 saving.atomic saving.packing saving.packing_bayes saving.packing_items saving.packing_models saving.cards saving.storage

@@ -60,6 +60,7 @@ everything = everything_known(split.train, users=pd.DataFrame({"age": [30.0]}))
 BayesianMF().fit(split.train, *everything).fit(split.train, everything.item_features, {"age": np.ones((3, 1))})
 assert_type(bayes.predict(["a"], ["b"]), np.ndarray)
 assert_type(bayes.predict(1, 2, return_std=True), tuple[np.ndarray, np.ndarray])
+assert_type(BayesianMF(likelihood="ordered").fit(ratings).predict_proba(1, ["b"]), np.ndarray)
 assert_type(bayes.predict_at(["a"], ["b"], [3], sitting="around"), tuple[np.ndarray, np.ndarray])
 for predictor in (bayes, als, Recommender(als, ratings)):
     assert_type(evaluate(predictor, split), dict[str, float])
@@ -113,6 +114,7 @@ WRONG = {
     "official_folds(100)": '"official_folds" has incompatible type "int"; expected "str"',
     "random_split(ratings.frame)": '"random_split" has incompatible type "DataFrame"; expected "Ratings"',
     'ALS(n_factors="20")': '"n_factors" to "ALS" has incompatible type "str"; expected "int"',
+    'BayesianMF(likelihood="probit")': '"likelihood" to "BayesianMF" has incompatible type',
     "ALS(factors=20)": 'Unexpected keyword argument "factors" for "ALS"',
     "ALS().fit(random_split(ratings))": '"fit" of "ALS" has incompatible type "Split"; expected "Ratings"',
     "rmse(ratings.rating, None)": 'Argument 2 to "rmse" has incompatible type "None"',

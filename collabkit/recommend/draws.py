@@ -21,6 +21,8 @@ class ServedDraws(Served):
 
     Its mean over draws is one dot product, of the rows of all draws laid end to end. That table of the items is kept in
     float32, beside the draws: lists, likeness and new users come from it.
+
+    In an ordered model the stars to expect are no dot product: lists then score every pair, and nobody is folded in.
     """
 
     def __init__(self, model: BayesianMF, device: torch.device):
@@ -28,8 +30,10 @@ class ServedDraws(Served):
         for name, one in vars(model).items():
             if isinstance(one, Tensor):
                 setattr(self.model, name, one.to(device))
-        scores = self.scores = DrawnScores(self.model)
+        scores = DrawnScores(self.model)
         self.items = scores.items[:, 1:]  # (I + 1, 1 + S K)
+        self.ordered = self.model.thresholds_ is not None
+        self.scores = None if self.ordered else scores
 
     def predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         return in_batches(self.model.predict_codes, users, items, PAIRS)
@@ -39,6 +43,11 @@ class ServedDraws(Served):
         return cosines(self.items[:-1, 1:].cpu().numpy(), code)
 
     def fold_in(self, side: str) -> AnyFoldIn:
+        if self.ordered:
+            raise TypeError(
+                "an ordered BayesianMF cannot take in somebody new: that is no regression in closed form where stars "
+                "are classes. Fit BayesianMF(likelihood='gaussian') for it, or fit again with their ratings."
+            )
         return DrawnFoldIn(self.model, side, self.items if side == "user" else end_to_end(self.model.user_draws_))
 
 

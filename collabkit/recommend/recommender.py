@@ -55,8 +55,8 @@ class Recommender:
     :meth:`fold_in` for a user and close titles for a film.
 
     :meth:`fold_in` and :meth:`explain` need a model whose score is a dot product, which declares its
-    :class:`~collabkit.tables.Tables`, or the mean of many, as that of ``BayesianMF`` is, or one that knows a user by
-    their ratings alone, as ``EASE`` does; :meth:`similar_items` needs factors of items, or weights between them; the
+    :class:`~collabkit.tables.Tables`, or the mean of many, as that of a Gaussian ``BayesianMF`` is, or one that
+    knows a user by their ratings alone, as ``EASE`` does; :meth:`similar_items` needs factors of items, or weights between them; the
     rest works with any. Stars are what the model calls them: one that counts or ranks instead
     gives its scores.
 

@@ -25,6 +25,10 @@ ABOUT["ItemKNN"] = (
     "number of stars."
 )
 ABOUT["ItemKNNStars"] = "Neighbours of items: what a user gave those near an item, beside what means had expected."
+ORDERED = (
+    " That score is of a hidden length: the stars are the classes in which it falls (ordered probit), and a prediction "
+    "is the mean over their probabilities."
+)
 KNOWS = {"BayesianMF": "nothing of them but the features that it was given"}
 ABOUT["DotProductBiasParams"] = ABOUT["DotProductBias"]
 
@@ -58,14 +62,15 @@ def model_card(header: dict[str, Any], name: str) -> str:
     }
     titles = [title for title in header["films"]["title"] if isinstance(title, str)][:3]
     user = header["users"]["ids"][0]
-    new = "It folds nobody in." if model["class"] == "EmbeddingNet" else "Who has a few ratings can be folded in."
+    folds_in = model["class"] != "EmbeddingNet" and "likelihood" not in model
+    new = "Who has a few ratings can be folded in." if folds_in else "It folds nobody in."
     return "\n".join(
         [
             MARK,
             "",
             f"# {model['class']}, trained on {data['ratings']:,} ratings",
             "",
-            ABOUT[model["class"]],
+            ABOUT[model["class"]] + ORDERED * ("likelihood" in model),
             "",
             *_table("Model", numbers),
             "## Data and terms",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collabkit import random_split
-from collabkit.checks import arguments, device, fitted, flag, interval, number, seed, whole
+from collabkit.checks import arguments, choice, device, fitted, flag, interval, number, seed, whole
 from collabkit.ratings import rated
 from collabkit.splits import parted
 from tests.tables import tiny_ratings
@@ -68,6 +68,13 @@ def test_bounds_that_are_left_out_themselves():
 
 def test_large_whole_numbers_keep_every_digit():
     assert whole("n", 2**62 + 1) == 2**62 + 1
+
+
+def test_a_choice_is_one_of_the_words():
+    assert choice("how", "this", ("this", "that")) == "this"
+    for bad in ("other", "", 1, None, ["this"], np.array(["this", "that"])):
+        with pytest.raises(ValueError, match="^how=.*: choose 'this' or 'that'"):
+            choice("how", bad, ("this", "that"))
 
 
 def test_flags():

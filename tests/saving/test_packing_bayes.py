@@ -29,6 +29,11 @@ def model(request, ratings):
     return BayesianMF(**SETTINGS | {"n_factors": 0 if request.param == "biases alone" else 3}).fit(ratings, X)
 
 
+@pytest.fixture(scope="module")
+def ordered(ratings):
+    return BayesianMF(**SETTINGS, likelihood="ordered").fit(ratings)
+
+
 def test_a_recommender_comes_back_bit_for_bit(model, ratings, tmp_path):
     before, path = Recommender(model, ratings.take(ratings.user != 7)), tmp_path / "draws.safetensors"
     before.save(path, {"rmse": 0.85})
@@ -49,7 +54,32 @@ def test_a_recommender_comes_back_bit_for_bit(model, ratings, tmp_path):
     assert path.read_bytes() == content
 
 
+def test_an_ordered_one_too(ordered, ratings, tmp_path):
+    before, path = Recommender(ordered, ratings), tmp_path / "ordered.safetensors"
+    before.save(path)
+    after = Recommender.load(path)
+    everyone = ratings.users.ids
+    pd.testing.assert_frame_equal(before.recommend(everyone, k=60), after.recommend(everyone, k=60), check_exact=True)
+    pairs = np.repeat([*everyone, -1], 61), np.tile([*ratings.items.ids, -1], 41)
+    assert np.array_equal(ordered.predict_proba(*pairs), after.model.predict_proba(*pairs))
+    for one, other in zip(*(made.predict(*pairs, return_std=True) for made in (ordered, after.model)), strict=True):
+        assert np.array_equal(one, other)
+    assert after.model.chain(*pairs) == ordered.chain(*pairs)
+    with pytest.raises(TypeError, match="cannot take in somebody new"):
+        after.fold_in({10: 5})
+    assert "(ordered probit)" in (tmp_path / "ordered.md").read_text("utf8")
+    assert "It folds nobody in." in (tmp_path / "ordered.md").read_text("utf8")
+
+
 def test_all_that_it_has_learnt_comes_back(model, ratings, tmp_path):
+    all_comes_back(model, ratings, tmp_path)
+
+
+def test_all_that_an_ordered_one_has_learnt_comes_back(ordered, ratings, tmp_path):
+    all_comes_back(ordered, ratings, tmp_path)
+
+
+def all_comes_back(model, ratings, tmp_path):
     save_model(tmp_path / "m", model, ratings)
     loaded, kept, header = load_model(tmp_path / "m")
     learnt = {name: one for name, one in vars(model).items() if name.endswith("_")}
@@ -59,10 +89,13 @@ def test_all_that_it_has_learnt_comes_back(model, ratings, tmp_path):
             assert getattr(loaded, name).dtype == one.dtype and torch.equal(getattr(loaded, name), one), name
         elif name in ("users_", "items_"):
             assert np.array_equal(getattr(loaded, name).ids, one.ids)
+        elif name == "stars_":
+            assert np.array_equal(loaded.stars_, one) and loaded.stars_.dtype == one.dtype
         else:
             assert getattr(loaded, name) == one, name
     assert loaded.users_ is kept.users and loaded.items_ is kept.items
     assert (loaded.n_factors, loaded.n_samples, loaded.burn_in) == (model.n_factors, 6, 2)
+    assert loaded.likelihood == loaded.likelihood_ == model.likelihood
     assert json.loads(json.dumps(header["model"])) == header["model"]
 
 
@@ -75,6 +108,7 @@ def test_the_card_says_what_it_is(model, ratings, tmp_path):
         "| Draws | 6 |",
         "| Clipped to | 0.5 to 5 |",
         "nothing of them but the features that it was given",
+        "Who has a few ratings can be folded in.",
     ):
         assert said in card
     assert "Range" not in card
@@ -121,7 +155,7 @@ def with_nan(one):
 def without_draws(description, tensors):
     description["n_samples"] = 0
     for name in TYPES:
-        if name != "noise":
+        if name not in ("noise", "stars"):
             tensors[name] = tensors[name][:0]
 
 
@@ -161,6 +195,56 @@ def test_what_no_fit_would_leave_is_refused(change, message, ratings):
     model = BayesianMF(**SETTINGS).fit(ratings)
     with pytest.raises(ValueError, match=message):
         unpack_model(*changed(model, change))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put("likelihood", "gaussian"), "disagree"),
+        (lambda description, _: description.pop("likelihood"), "disagree|not those of"),
+        (lambda _, tensors: tensors.pop("weights"), "not those of collabkit's BayesianMF: weights"),
+        (lambda _, tensors: tensors.pop("stars"), "thresholds"),
+        (table("thresholds", lambda one: one.flip(1)), "do not ascend"),
+        (table("thresholds", lambda one: one[:, 1:]), "thresholds is"),
+        (table("stars", lambda one: one.flip(0)), "do not ascend"),
+        (table("stars", with_nan), "not finite"),
+        (table("weights", negative), "not above 0"),
+        (table("weights", lambda one: one[:, 1:]), "weights is"),
+    ],
+)
+def test_what_no_ordered_fit_would_leave_is_refused(change, message, ordered):
+    with pytest.raises(ValueError, match=message):
+        unpack_model(*changed(ordered, change))
+
+
+def test_one_class_and_too_many_are_refused(ordered, ratings):
+    def classes(n):
+        def change(_, tensors):
+            tensors["stars"] = torch.arange(n, dtype=torch.float64)
+            if "thresholds" in tensors:
+                tensors["thresholds"] = torch.arange(n - 1, dtype=torch.float64).repeat(6, 1)
+
+        return change
+
+    for n in (1, 51):
+        with pytest.raises(ValueError, match=f"the model has {n} different stars"):
+            unpack_model(*changed(ordered, classes(n)))
+    with pytest.raises(ValueError, match="the model has 51 different stars"):
+        unpack_model(*changed(BayesianMF(**SETTINGS).fit(ratings), classes(51)))
+
+
+def test_a_file_from_before_stars_were_kept_predicts_as_ever(ratings):
+    model = BayesianMF(**SETTINGS).fit(ratings)
+    old = unpack_model(*changed(model, lambda _, tensors: tensors.pop("stars")))
+    old.users_, old.items_ = model.users_, model.items_
+    assert old.stars_ is None
+    assert np.array_equal(old.predict([1, -1], [10, 20]), model.predict([1, -1], [10, 20]))
+
+
+def test_ratings_of_many_values_come_back_without_classes(ratings):
+    frame = ratings.frame
+    many = Ratings.from_frame(frame.assign(rating=np.linspace(1, 5, len(frame))))
+    assert unpack_bayes(*pack_bayes(BayesianMF(**SETTINGS).fit(many))).stars_ is None
 
 
 def test_it_is_on_the_cpu_and_shares_no_memory(ratings):
