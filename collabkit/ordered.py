@@ -83,7 +83,7 @@ class Ordered:
         expected = torch.full_like(scores, float(self.stars[-1]))
         for t, gap in zip(self.thresholds.float(), np.diff(self.stars), strict=True):
             expected -= float(gap) * cdf((t - scores) * roots)
-        return float((self.rating - expected).square().mean(dtype=torch.float64).sqrt())
+        return float((self.rating - expected).double().square().mean().sqrt())
 
     def _move_thresholds(self, parts: list[tuple[Tensor, Tensor]], rng: torch.Generator, settling: bool) -> None:
         place, device = torch.arange(len(self.step), device=self.step.device), self.step.device

@@ -201,6 +201,19 @@ def _keys(ratings):
     return ratings.user.astype("int64") * ratings.n_items + ratings.item
 
 
+@pytest.mark.filterwarnings("ignore:the chain has not settled")
+def test_only_the_order_of_stars_counts():
+    """Other numbers for the same classes: the same probabilities to the bit, and the mean of these numbers."""
+    frame = random_ratings().frame
+    numbers = np.sort(np.random.default_rng(0).lognormal(60, 20, 11)).astype("float32")
+    others = Ratings.from_frame(frame.assign(rating=numbers[(frame["rating"] * 2).astype("int64")]), scale=(0, 1e38))
+    one, other = (BayesianMF(2, 6, likelihood="ordered").fit(table) for table in (random_ratings(), others))
+    shares = other.predict_proba(3, frame["item"])
+    assert np.array_equal(one.predict_proba(3, frame["item"]), shares)
+    assert np.allclose(other.predict(3, frame["item"]), shares @ other.stars_)
+    assert np.isin(other.stars_, numbers).all()
+
+
 @pytest.mark.parametrize("likelihood", ["ordered", "gaussian"])
 def test_probabilities_sum_to_one_for_strangers_too(models, likelihood):
     model = models[likelihood]

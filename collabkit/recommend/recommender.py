@@ -55,10 +55,10 @@ class Recommender:
     :meth:`fold_in` for a user and close titles for a film.
 
     :meth:`fold_in` and :meth:`explain` need a model whose score is a dot product, which declares its
-    :class:`~collabkit.tables.Tables`, or the mean of many, as that of a Gaussian ``BayesianMF`` is, or one that
-    knows a user by their ratings alone, as ``EASE`` does; :meth:`similar_items` needs factors of items, or weights between them; the
-    rest works with any. Stars are what the model calls them: one that counts or ranks instead
-    gives its scores.
+    :class:`~collabkit.tables.Tables`, or the mean of many, as that of a Gaussian ``BayesianMF`` is, or one that knows a
+    user by their ratings alone, as ``EASE`` does; :meth:`similar_items` needs factors of items, or weights between
+    them; the rest works with any. Stars are what the model calls them: one that counts or ranks instead gives its
+    scores.
 
     Raises: ``TypeError`` for what is no model; ``ValueError`` for one that holds a NaN, has no tables of the right
         sizes, or was fitted to other users or items; ``NotFittedError`` of scikit-learn for one that was not fitted.

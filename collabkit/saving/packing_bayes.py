@@ -85,7 +85,7 @@ def unpack_bayes(description: dict[str, Any], tensors: dict[str, Tensor]) -> Bay
     model.likelihood = "ordered" if "thresholds" in kinds else "gaussian"
     learnt: dict[str, Any] = {f"{name}_": one.clone() for name, one in tensors.items()}
     learnt |= {f"{name}_": description[name] for name in NUMBERS}
-    learnt |= {"stars_": tensors["stars"].numpy().copy() if C else None, "likelihood_": model.likelihood}
+    learnt |= {"stars_": tensors["stars"].cpu().numpy().copy() if C else None, "likelihood_": model.likelihood}
     learnt = {"thresholds_": None, "weights_": None} | learnt
     vars(model).update(learnt, scale_=(lo, hi), trace_=tensors["trace"].tolist())
     return model
