@@ -86,17 +86,17 @@ class Ordered:
         return float((self.rating - expected).double().square().mean().sqrt())
 
     def _move_thresholds(self, parts: list[tuple[Tensor, Tensor]], rng: torch.Generator, settling: bool) -> None:
-        place, device = torch.arange(len(self.step), device=self.step.device), self.step.device
-        now, stays = self._log_likelihood(self.thresholds, parts), torch.zeros(1, dtype=torch.bool, device=device)
+        place, now = torch.arange(len(self.step), device=rng.device), self._log_likelihood(self.thresholds, parts)
         for first in (0, 1) * ROUNDS:
             moved = place % 2 == first
-            noise, luck = (draw(len(place), generator=rng, device=device) for draw in (torch.randn, torch.rand))
+            noise, luck = (draw(len(place), generator=rng, device=rng.device) for draw in (torch.randn, torch.rand))
             proposed = torch.where(moved, self.thresholds + self.step * noise, self.thresholds)
             then = self._log_likelihood(proposed, parts)
             gain = (then - now)[1:] + (then - now)[:-1]  # of the two classes that a threshold parts
             taken = moved & (luck.log() < gain)
             self.thresholds = torch.where(taken, proposed, self.thresholds)
-            now = torch.where(torch.cat([taken, stays]) | torch.cat([stays, taken]), then, now)
+            beside = torch.nn.functional.pad(taken, (1, 1))  # of each class, whether an end of it has moved
+            now = torch.where(beside[1:] | beside[:-1], then, now)
             if settling:  # later steps have one length, as a chain that is to be right has to
                 self.step = torch.where(moved, self.step * torch.where(taken, LONGER, SHORTER), self.step)
 
@@ -195,8 +195,6 @@ def _checked(stars: np.ndarray | None) -> np.ndarray:
             "stars. Choose likelihood='gaussian', or round them."
         )
     if len(stars) < 2:
-        raise ValueError(
-            f"likelihood='ordered', and all these ratings are {stars[0]:g}: one class has no threshold. Choose "
-            "likelihood='gaussian', or fit it to ratings that differ."
-        )
+        cure = "Choose likelihood='gaussian', or fit it to ratings that differ."
+        raise ValueError(f"likelihood='ordered', and all these ratings are {stars[0]:g}: there is no threshold. {cure}")
     return stars

@@ -214,6 +214,20 @@ def test_only_the_order_of_stars_counts():
     assert np.isin(other.stars_, numbers).all()
 
 
+def test_a_probability_is_the_mean_over_draws():
+    rng, model = torch.Generator().manual_seed(0), BayesianMF()
+    model.user_draws_, model.item_draws_ = (torch.randn(7, n, 3, generator=rng).half() for n in (5, 6))
+    model.thresholds_ = torch.randn(7, 3, generator=rng).double().sort(dim=1).values
+    model.weights_, model.stars_ = 0.2 + 3 * torch.rand(7, 5, generator=rng), np.arange(4.0)
+    user, item = [0, 4, 2, 2], [5, 0, 1, 3]
+    P, Q, t = model.user_draws_[:, user].double(), model.item_draws_[:, item].double(), model.thresholds_
+    s = P[..., 0] + Q[..., 0] + (P[..., 1:] * Q[..., 1:]).sum(dim=-1)  # (S, n)
+    root = model.weights_[:, user].double().sqrt()
+    up_to = ndtr(((t[:, None] - s[..., None]) * root[..., None]).numpy()).mean(axis=0)  # (n, C - 1)
+    expected = np.diff(up_to, axis=1, prepend=0, append=1)
+    assert np.allclose(Ordered.shares(model, torch.tensor(user), torch.tensor(item)), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("likelihood", ["ordered", "gaussian"])
 def test_probabilities_sum_to_one_for_strangers_too(models, likelihood):
     model = models[likelihood]
