@@ -11,6 +11,10 @@ ABOUT = {
     "DotProduct": "Matrix factorization: a score is the dot product of a user's and an item's factors.",
     "DotProductBias": "Matrix factorization with biases: a score is the dot product of a user's and an item's factors, "
     "plus a bias for each of the two.",
+    "BPR": "It ranks: a score is the dot product of a user's and an item's factors, plus a bias of the item, and no "
+    "number of stars.",
+    "ImplicitALS": "It ranks: a score is the dot product of a user's and an item's factors, near 1 where the user is "
+    "expected to choose the item, and no number of stars.",
     "EmbeddingNet": "A neural net: it scores a user's and an item's factors, laid end to end.",
     "BayesianMF": "Bayesian matrix factorization: a score is the mean over many draws from the posterior, in each of "
     "which it is the dot product of a user's and an item's factors, plus a bias for each of the two. Features it was "
@@ -26,6 +30,7 @@ ABOUT["ItemKNN"] = (
 )
 ABOUT["ItemKNNStars"] = "Neighbours of items: what a user gave those near an item, beside what means had expected."
 KNOWS = {"BayesianMF": "nothing of them but the features that it was given"}
+FOLDS_NOBODY = ("BPR", "EmbeddingNet")
 ABOUT["DotProductBiasParams"] = ABOUT["DotProductBias"]
 
 
@@ -58,7 +63,7 @@ def model_card(header: dict[str, Any], name: str) -> str:
     }
     titles = [title for title in header["films"]["title"] if isinstance(title, str)][:3]
     user = header["users"]["ids"][0]
-    new = "It folds nobody in." if model["class"] == "EmbeddingNet" else "Who has a few ratings can be folded in."
+    new = "It folds nobody in." if model["class"] in FOLDS_NOBODY else "Who has a few ratings can be folded in."
     return "\n".join(
         [
             MARK,
