@@ -147,7 +147,7 @@ class RatingLearner(AsksWhoListens, Learner):
 
 
 class RankingLearner(RatingLearner):
-    """A :class:`RatingLearner` whose loss is of pairs, and scores others beside them."""
+    """A ``RatingLearner`` whose loss is of pairs, and scores others beside them."""
 
     def __init__(self, dls: DataLoaders, model: nn.Module, loss: RankingLoss, **kwargs: Any):
         self.ranks = loss.to(dls.device) if isinstance(loss, nn.Module) else loss
