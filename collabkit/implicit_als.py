@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,8 +14,20 @@ from collabkit import checks
 from collabkit.als import finite
 from collabkit.blocks import Blocks, cholesky
 from collabkit.models import DotProduct, filled
-from collabkit.ratings import Ratings, Vocabulary, rated
+from collabkit.ratings import Ratings, Vocabulary, fitted_to, rated
 from collabkit.tables import Tables
+
+
+class Weights(NamedTuple):
+    """What a regression of :class:`ImplicitALS` is made with: its λ, its α, and from how many stars it counts a yes."""
+
+    penalty: float
+    alpha: float
+    at_least: float | None
+
+    def chosen(self, stars: np.ndarray) -> np.ndarray:
+        """True where a rating is a yes ``(n,)``."""
+        return np.full(len(stars), True) if self.at_least is None else stars >= self.at_least
 
 
 class ImplicitALS:
@@ -45,6 +59,8 @@ class ImplicitALS:
 
     Attributes:
         user_, item_: factors of each, ``(U, K)`` and ``(I, K)``; zeros for one without ratings.
+        unknown_: those of somebody unknown ``(K,)``, the mean of the users that were fitted.
+        weights_: what it was fitted with, ``(penalty, alpha, at_least)``.
         objective_, seconds_: after each sweep, the value of the objective, and the seconds since the first one began.
         users_, items_: the vocabularies that it was trained on.
 
@@ -62,6 +78,8 @@ class ImplicitALS:
     items_: Vocabulary
     user_: np.ndarray
     item_: np.ndarray
+    unknown_: np.ndarray
+    weights_: Weights
     objective_: list[float]
     seconds_: list[float]
 
@@ -86,8 +104,9 @@ class ImplicitALS:
         penalty = checks.number("penalty", self.penalty, above=0, at_most=checks.WIDEST)
         alpha = checks.number("alpha", self.alpha, at_least=0, at_most=checks.WIDEST)
         seed, device = checks.seed(self.seed), checks.device(self.device)
-        if self.at_least is not None:
-            train = train.take(train.rating >= checks.number("at_least", self.at_least))
+        at_least = None if self.at_least is None else checks.number("at_least", self.at_least)
+        weights = Weights(penalty, alpha, at_least)
+        train = train.take(weights.chosen(train.rating))
         if not len(train):
             raise ValueError(f"no rating reaches at_least={self.at_least} stars: nothing is left to learn from.")
         user, item = (torch.from_numpy(code.astype("int64")).to(device) for code in (train.user, train.item))
@@ -105,8 +124,27 @@ class ImplicitALS:
             objective.append(finite(self._objective(P, Q, user, item, penalty, alpha)))
             seconds.append(time.perf_counter() - start)
         learnt = {"users_": train.users, "items_": train.items, "user_": P.cpu().numpy(), "item_": Q.cpu().numpy()}
+        learnt |= {"unknown_": (P.sum(dim=0) / P.any(dim=1).sum().clamp(min=1)).cpu().numpy(), "weights_": weights}
         vars(self).update(learnt, objective_=objective, seconds_=seconds)  # all at once, never a part of two fits
         return self
+
+    def with_history(self, history: Ratings) -> ImplicitALS:
+        """A copy in which users stand where their ratings in ``history`` place them, and every item where it stood.
+
+        Each user is one solve of the equation above: nothing is trained. Whoever has no "yes" in ``history`` is
+        unknown to the copy, whatever the model knew before.
+
+        Raises: ``ValueError`` for ratings with other vocabularies than the model was fitted to, or none at all.
+        """
+        checks.fitted(self)
+        fitted_to(self, rated(history, "history"))
+        penalty, alpha, _ = self.weights_
+        history = history.take(self.weights_.chosen(history.rating))
+        sides = Blocks(history.user, history.item, history.n_items)
+        solved = self._solve(sides, torch.tensor(self.item_), len(history), history.n_users, penalty, alpha)
+        placed = copy.copy(self)
+        placed.user_ = solved.cpu().numpy()
+        return placed
 
     @staticmethod
     def _solve(side: Blocks, fixed: Tensor, n_ratings: int, n: int, penalty: float, alpha: float) -> Tensor:
@@ -136,10 +174,8 @@ class ImplicitALS:
         A user without ratings gets the mean factors of the others, and so a list of what people choose on average.
         """
         checks.fitted(self)
-        user, item = torch.tensor(self.user_), torch.tensor(self.item_)
-        known = user.any(dim=1)
-        user[~known] = user[known].mean(dim=0)
-        return Tables(user, item)
+        user = np.where(self.user_.any(axis=1, keepdims=True), self.user_, self.unknown_)
+        return Tables(torch.from_numpy(user), torch.tensor(self.item_))
 
     def as_module(self) -> DotProduct:
         """The scores as a module over codes: a copy of :meth:`tables`."""

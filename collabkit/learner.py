@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -12,16 +12,17 @@ from fastai.callback.core import Callback
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.torch_core import is_listy
-from torch import nn
+from torch import Tensor, nn
 
 from collabkit import checks
 from collabkit.borrowed import AsksWhoListens
-from collabkit.recipe import RECIPE, SETTLED_ON
+from collabkit.recipe import RANKING, RECIPE, SETTLED_ON
 from collabkit.training.losses import LossStaysOnDevice, RootMeanSquaredError, mean_squared_error
 from collabkit.training.optimizer import GroupedAdamW, can_fuse, split_biases
 from collabkit.training.start import start_at_mean
 
 Rate: TypeAlias = float | slice | Sequence[float]  # one, or as fastai gives each group of parameters its own
+RankingLoss: TypeAlias = Callable[[nn.Module, Tensor, Tensor], Tensor]  # of a model, x (B, 2) and its scores (B, 1)
 Given = TypeVar("Given", bound=Rate | None)
 
 
@@ -79,6 +80,47 @@ def rating_learner(
     return learn.add_cb(StartAtMean()) if mean_start else learn
 
 
+def ranking_learner(
+    dls: DataLoaders,
+    model: nn.Module,
+    loss: RankingLoss,
+    wd: float | None = None,
+    lr: Rate = RANKING.lr,
+    **kwargs: Any,
+) -> RankingLearner:
+    """A fastai ``Learner`` for lists: every rating of ``dls`` is a "yes" of so many stars that do not count.
+
+    Args:
+        dls: from :func:`collabkit.collab_dataloaders`, of the ratings that say yes.
+        model: any module ``(B, 2) -> (B, 1)``; its scores become scores to rank by.
+        loss: :class:`~collabkit.BPRLoss` or :class:`collabkit.SampledSoftmax`, of the same training ratings, or
+            your own: called with the model, a batch x ``(B, 2)`` and its scores ``(B, 1)``, it scores what it wants to
+            hold against them, and returns one number.
+        wd: decoupled weight decay of the factors, as in :func:`rating_learner`; biases have none. By default that of
+            ``RANKING`` for as many ratings as ``dls`` train on.
+        lr: the rate that ``fit_one_cycle`` uses when it is not told another.
+        kwargs: what fastai's ``Learner`` takes (``cbs``, ``metrics``, ``path``, …).
+
+    Model and loss go where ``dls`` live. The defaults are those of ``RANKING``, settled for the sampled softmax.
+
+    Raises: as :func:`rating_learner`; ``TypeError`` for a loss that cannot be called.
+    """
+    if not isinstance(dls, DataLoaders):
+        raise TypeError(f"dls is a {type(dls).__name__}: collab_dataloaders(split) makes them of a split.")
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {type(model).__name__}: pass the module to train, such as BPR(…).")
+    if isinstance(loss, type) or not callable(loss):
+        raise TypeError(f"loss is {loss!r}: pass one that is built, such as SampledSoftmax(split.train).")
+    kwargs = {
+        "opt_func": partial(GroupedAdamW, decays=(True, False), fused=can_fuse(dls.device)),
+        "splitter": split_biases,
+        **kwargs,
+    }
+    wd, lr = decay(RANKING.sized(dls.train.n).wd if wd is None else wd), rate("lr", lr)
+    learn = RankingLearner(dls, model, loss, wd=wd, lr=lr, **kwargs)
+    return learn.add_cbs([LossStaysOnDevice(), StopOnNaN()])
+
+
 class RatingLearner(AsksWhoListens, Learner):
     """A fastai ``Learner`` whose settings are checked when it trains, and whose exported file holds no ratings."""
 
@@ -102,6 +144,31 @@ class RatingLearner(AsksWhoListens, Learner):
             metric.reset()
         self.loss_grad = None  # one number, in front of the squared errors that it is the mean of
         super().export(*args, **kwargs)
+
+
+class RankingLearner(RatingLearner):
+    """A ``RatingLearner`` whose loss is of pairs, and scores others beside them."""
+
+    def __init__(self, dls: DataLoaders, model: nn.Module, loss: RankingLoss, **kwargs: Any):
+        self.ranks = loss.to(dls.device) if isinstance(loss, nn.Module) else loss
+        super().__init__(dls, model, loss_func=self.loss_of_pairs, **kwargs)
+
+    def loss_of_pairs(self, scores: Tensor, stars: Tensor) -> Tensor:
+        """What fastai calls with the scores of a batch; the pairs themselves are in ``x``."""
+        return self.ranks(self.model, self.x, scores)
+
+    def export(self, *args: Any, **kwargs: Any) -> None:
+        """fastai's ``export``, without the loss, which knows who has rated what."""
+        kept, self.ranks = self.ranks, gone
+        try:
+            super().export(*args, **kwargs)
+        finally:
+            self.ranks = kept
+
+
+def gone(model: nn.Module, x: Tensor, scores: Tensor) -> Tensor:
+    """What an exported learner has for a loss."""
+    raise ValueError("a loss that ranks stays behind when a learner is exported: build ranking_learner(…) to train.")
 
 
 def rate(name: str, value: Given) -> Given | float:

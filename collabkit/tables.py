@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from collabkit.checks import interval
@@ -135,6 +136,25 @@ def tables_of(model: Any) -> Tables | None:
     return None if found is None else found._replace(y_range=_fitting(found, name))
 
 
+def crossed(model: nn.Module, users: Tensor, items: Tensor) -> Tensor:
+    """Scores of each of these users with each of these items ``(B, C)``, by code; gradients reach the model.
+
+    One matrix product for a model that has :class:`Tables`; any other scores all pairs.
+    """
+    if (found := tables_of(model)) is None:
+        pairs = torch.stack([users.repeat_interleave(len(items)), items.repeat(len(users))], dim=1)  # (B · C, 2)
+        return model(pairs).view(len(users), len(items))
+    score = _picked(found.user_factors, users) @ _picked(found.item_factors, items).T  # (B, C)
+    if found.user_bias is not None:
+        score = score + _picked(found.user_bias, users)
+    if found.item_bias is not None:
+        score = score + _picked(found.item_bias, items).T
+    if found.y_range is None:
+        return score
+    lo, hi = found.y_range
+    return torch.sigmoid(score) * (hi - lo) + lo
+
+
 def rows_of(model: nn.Module, side: str) -> dict[str, nn.Parameter]:
     """The parameters with a row for each ``"user"`` or ``"item"``: by custom their names begin so, as ``user_bias``."""
     return {name: one for name, one in model.named_parameters() if name.startswith(f"{side}_")}
@@ -149,6 +169,11 @@ def level(model: nn.Module) -> Tensor | None:
             return parameter
     layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
     return layers[-1].bias if layers and layers[-1].out_features == 1 else None
+
+
+def _picked(table: Tensor, codes: Tensor) -> Tensor:
+    """Rows of a table, as an embedding picks them; of one without columns, as ``models.NoFactors`` does."""
+    return F.embedding(codes, table) if table.shape[1] else table.index_select(0, codes)
 
 
 def _joined(bias: Tensor | None, factors: Tensor) -> np.ndarray:

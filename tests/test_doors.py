@@ -78,8 +78,13 @@ NUMBERS = {
     ("NewUser.explain", "n"): (lambda v: NEW.explain(10, n=v), 3, (1, None)),
 }
 DLS = kit.collab_dataloaders(SPLIT, device="cpu")
+LISTS = RECOMMENDER.recommend([1, 2], k=9)
+LOSS = kit.SampledSoftmax(SPLIT.train)
+VECTORS = kit.who_rated(RATINGS, 3)
 SIZES = {"n_users": 3, "n_items": 4, "n_factors": 5}
 MODELS = {one.__name__: one for one in (kit.DotProduct, kit.DotProductBias, kit.DotProductBiasParams, kit.EmbeddingNet)}
+IN_STARS = MODELS.copy()  # what has a range of stars
+MODELS["BPR"] = kit.BPR
 QUICKLY = {"ALS": {"n_sweeps": 1}, "ImplicitALS": {"n_sweeps": 1}}  # settings of what takes its time by default
 QUICKLY["BayesianMF"] = {"n_samples": 2, "burn_in": 0, "progress": False}
 
@@ -119,6 +124,14 @@ NUMBERS |= {
     ("collab_dataloaders", "seed"): (lambda v: kit.collab_dataloaders(SPLIT, seed=v), *SEED),
     ("rating_learner", "wd"): (lambda v: kit.rating_learner(DLS, MODEL, wd=v), 0.5, (None, None)),
     ("rating_learner", "lr"): (lambda v: kit.rating_learner(DLS, MODEL, lr=v), 0.5, (0, None)),
+    ("ranking_learner", "wd"): (lambda v: kit.ranking_learner(DLS, MODEL, LOSS, wd=v), 0.5, (None, None)),
+    ("ranking_learner", "lr"): (lambda v: kit.ranking_learner(DLS, MODEL, LOSS, lr=v), 0.5, (0, None)),
+    ("Negatives", "seed"): (lambda v: kit.Negatives(RATINGS, seed=v), *SEED),
+    ("BPRLoss", "seed"): (lambda v: kit.BPRLoss(RATINGS, seed=v), *SEED),
+    ("SampledSoftmax", "seed"): (lambda v: kit.SampledSoftmax(RATINGS, seed=v), *SEED),
+    ("SampledSoftmax", "n_negatives"): (lambda v: kit.SampledSoftmax(RATINGS, n_negatives=v), *COUNT),
+    ("mmr", "relevance"): (lambda v: kit.mmr(LISTS, VECTORS, relevance=v), 0.5, (None, 1)),
+    ("mmr", "k"): (lambda v: kit.mmr(LISTS, VECTORS, k=v), *COUNT),
 }
 ANY_SIGN = {"relevant", "at_least", "zero_at"}  # below every rating: then everything is relevant
 BAD = [-1, math.nan, math.inf, -math.inf, np.float32("nan"), 10**400, True, "3", b"3", [3], 3j, np.datetime64(3, "ns")]
@@ -177,6 +190,10 @@ TABLES = {
     "ItemKNNStars": kit.ItemKNNStars().fit,
     "BayesianMF": kit.BayesianMF().fit,
     "Recommender": lambda bad: kit.Recommender(MODEL, bad),
+    "Negatives": kit.Negatives,
+    "BPRLoss": kit.BPRLoss,
+    "SampledSoftmax": kit.SampledSoftmax,
+    "ImplicitALS.with_history": kit.ImplicitALS(3, n_sweeps=1).fit(RATINGS).with_history,
 }
 NO_RATINGS = [RATINGS.frame, SPLIT, None, [1, 2], np.ones((3, 3)), kit.Ratings]
 
@@ -308,7 +325,7 @@ def test_shares_hold_out_what_they_say_or_nothing(valid, test, seed):
 
 @pytest.mark.parametrize("y_range", [(5.5, 0), (1, 1), (0, math.nan), (0, math.inf), 5, (1, 2, 3), "05", (0, "5")])
 def test_ranges_the_wrong_way_round(y_range):
-    for model in MODELS.values():
+    for model in IN_STARS.values():
         with pytest.raises((ValueError, TypeError), match=r"^y_range"):
             model(**SIZES, y_range=y_range)
     with pytest.raises((ValueError, TypeError), match=r"^scale"):
@@ -317,7 +334,9 @@ def test_ranges_the_wrong_way_round(y_range):
 
 #: what takes neither a number nor Ratings, and the file of tests that has its doors
 ELSEWHERE = {
-    **dict.fromkeys(["QUICK", "RECIPE"], "test_recipe.py"),
+    **dict.fromkeys(["QUICK", "RANKING", "RECIPE"], "test_recipe.py"),
+    "bpr_loss": "test_bpr.py",
+    "intra_list_diversity": "test_diversity.py",
     **dict.fromkeys(["create_params", "sigmoid_range"], "test_models.py"),
     **dict.fromkeys(["rmse", "mae", "mean_overlap", "InteractiveMap", "evaluate"], "test_doors.py"),
     "load_movielens": "test_movielens.py",

@@ -132,3 +132,39 @@ def test_settings_of_any_size_give_finite_scores_or_a_clear_error(penalty, alpha
         assert "too large" in str(error)
     else:
         assert np.isfinite(model.user_).all() and np.isfinite(model.item_).all()
+
+
+def test_users_stand_where_their_history_places_them_and_items_where_they_stood():
+    ratings = random_ratings()
+    Y, C = dense(ratings)
+    model = ImplicitALS(**SETTINGS, n_sweeps=3).fit(ratings)
+    history = ratings.take(ratings.user % 2 == 0)
+    placed = model.with_history(history)
+    expected = regressions(model.item_.astype("float64"), Y, C)
+    assert np.allclose(placed.user_[::2], expected[::2], atol=1e-5)
+    assert not placed.user_[1::2].any()
+    assert np.allclose(placed.tables().user_factors[1::2].numpy(), model.user_.mean(axis=0), atol=1e-5)  # unknown
+    assert np.array_equal(placed.item_, model.item_)
+    assert model.user_.all(axis=1).all()  # the model itself stays as it was
+
+
+def test_its_own_training_ratings_are_one_more_half_sweep_and_low_ones_are_no_choice():
+    ratings = random_ratings()
+    model = ImplicitALS(**SETTINGS, at_least=3.5).fit(ratings)
+    placed = model.with_history(ratings)
+    again = model.with_history(ratings.take(ratings.rating >= 3.5))
+    assert np.array_equal(placed.user_, again.user_)
+    model.penalty, model.alpha, model.at_least = 1e6, 0.0, None  # what was fitted decides
+    assert np.array_equal(model.with_history(ratings).user_, placed.user_)
+    nobody = model.with_history(ratings.take(ratings.rating < 3.5))
+    assert not nobody.user_.any()
+
+
+def test_a_history_of_others_is_refused():
+    model = ImplicitALS(**SETTINGS).fit(random_ratings())
+    with pytest.raises(ValueError, match="was fitted to other users than these ratings have"):
+        model.with_history(tiny_ratings())
+    with pytest.raises(TypeError, match="^history is a list and has to be a Ratings"):
+        model.with_history([1, 2])
+    with pytest.raises(ValueError, match="has learnt nothing yet"):
+        ImplicitALS().with_history(random_ratings())

@@ -1,13 +1,23 @@
 import numpy as np
 import pytest
 
-from collabkit import QUICK, RECIPE, collab_dataloaders, random_split, rating_learner
+from collabkit import (
+    BPR,
+    QUICK,
+    RANKING,
+    RECIPE,
+    BPRLoss,
+    collab_dataloaders,
+    random_split,
+    ranking_learner,
+    rating_learner,
+)
 from collabkit.models import DotProduct
 from collabkit.recipe import SETTLED_ON
 from tests.tables import random_ratings
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, QUICK])
+@pytest.mark.parametrize("recipe", [RECIPE, QUICK, RANKING])
 def test_the_recipe_is_as_it_was_settled_on_tables_of_that_size_and_larger(recipe):
     assert recipe.sized(SETTLED_ON) == recipe.sized(20_000_000) == recipe
 
@@ -32,6 +42,14 @@ def test_the_recipe_is_what_loader_and_learner_use_by_default():
     assert (dls.train.bs, learn.wd, learn.lr) == (sized.bs, sized.wd, RECIPE.lr)
     learn = rating_learner(collab_dataloaders(split, bs=64), DotProduct(40, 60, 5), wd=0)
     assert (learn.dls.train.bs, learn.wd) == (64, 0)
+
+
+def test_a_learner_for_lists_has_its_own():
+    split = random_split(random_ratings(), seed=0)
+    dls, sized = collab_dataloaders(split), RANKING.sized(len(split.train))
+    learn = ranking_learner(dls, BPR(40, 60, 5), BPRLoss(split.train))
+    assert (learn.wd, learn.lr) == (sized.wd, RANKING.lr)
+    assert ranking_learner(dls, BPR(40, 60, 5), BPRLoss(split.train), wd=0, lr=1).wd == 0
 
 
 def test_a_table_has_a_number_of_ratings():

@@ -20,12 +20,14 @@ data.pairs data.embedded data.movielens_files data.movielens_folds
 movielens splits official recipe features tables
 metrics models plots
 training.optimizer training.losses training.start
+negatives bpr softmax
 blocks gibbs chains sittings averages gaussian ordered
 loaders learner training.fit baselines als bayes
-implicit_als item_item neighbours ease interpret maps evaluation
-saving.atomic saving.packing saving.packing_bayes saving.packing_items saving.packing_models saving.cards saving.storage
+implicit_als item_item neighbours ease interpret maps evaluation diversity
+saving.atomic saving.packing saving.packing_bayes saving.packing_choices saving.packing_items saving.packing_models
+saving.cards saving.storage
 recommend.topk recommend.catalogue recommend.average_rows recommend.fold_in recommend.drawn_fold_in recommend.served
-recommend.draws recommend.served_items recommend.newcomer recommend.recommender recommend.rate_page
+recommend.draws recommend.served_items recommend.choices recommend.newcomer recommend.recommender recommend.rate_page
 results results.bands advice
 exercises
 """

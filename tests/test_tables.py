@@ -6,9 +6,18 @@ import torch
 from torch import nn
 
 import collabkit
-from collabkit import ALS, EmbeddingNet, ImplicitALS, MeanBaseline, PopularityBaseline, create_params, sigmoid_range
+from collabkit import (
+    ALS,
+    DotProductBias,
+    EmbeddingNet,
+    ImplicitALS,
+    MeanBaseline,
+    PopularityBaseline,
+    create_params,
+    sigmoid_range,
+)
 from collabkit.models import filled
-from collabkit.tables import COURSE, Tables, as_module, declares, level, rows_of, table, tables_of
+from collabkit.tables import COURSE, Tables, as_module, crossed, declares, level, rows_of, table, tables_of
 from tests.tables import random_ratings, tiny_ratings
 
 OURS = [getattr(collabkit, name) for name in COURSE]
@@ -232,3 +241,18 @@ def test_the_module_of_what_was_trained():
             as_module(bad)
     with pytest.raises(ValueError, match="has learnt nothing yet"):
         as_module(ALS())
+
+
+@pytest.mark.parametrize(
+    "model", [*(cls(4, 5, 3, (0, 5.5)) for cls in OURS), DotProductBias(4, 5, 0), EmbeddingNet(4, 5, 3)]
+)
+def test_scores_of_many_users_with_many_items_are_those_of_the_pairs_and_so_are_the_gradients(model):
+    model, users, items = random(model), torch.tensor([3, 0, 0]), torch.tensor([1, 1, 4, 2])
+    weight = torch.randn(3, 4, generator=torch.Generator().manual_seed(1))
+    found = crossed(model, users, items)
+    pairs = model(torch.cartesian_prod(users, items)).view(3, 4)
+    torch.testing.assert_close(found, pairs)
+    parameters = [one for one in model.parameters() if one.numel()]
+    ours, theirs = (torch.autograd.grad((one * weight).sum(), parameters) for one in (found, pairs))
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from collabkit import interpret, movielens, plots, results
-from collabkit.learner import RatingLearner
+from collabkit.learner import RankingLearner, RatingLearner
 from collabkit.recommend.newcomer import Explanation, NewUser
 from collabkit.results.bands import Band
 
@@ -76,6 +76,11 @@ evaluate(OfMyOwn(), split)
 dls = collab_dataloaders(split, bs=RECIPE.bs, device=torch.device("cpu"))
 for model in (DotProduct(3, 4, 5), DotProductBiasParams(3, 4, 5), EmbeddingNet(3, 4, (5, 6), (0, 5.5), layers=(7,))):
     assert_type(rating_learner(dls, model, wd=QUICK.wd), RatingLearner)
+for loss in (BPRLoss(split.train), SampledSoftmax(split.train, n_negatives=100)):
+    assert_type(ranking_learner(dls, BPR(3, 4, RANKING.n_factors), loss, wd=RANKING.wd), RankingLearner)
+assert_type(bpr_loss(torch.ones(3, 1), torch.zeros(3, 1)), Tensor)
+assert_type(Negatives(split.train, seed=1).draw(torch.arange(3), 2), Tensor)
+assert_type(ImplicitALS().fit(split.train).with_history(split.valid), ImplicitALS)
 assert_type(create_params([3, 4]), nn.Parameter)
 assert_type(sigmoid_range(torch.zeros(3), 0, 5.5), Tensor)
 assert_type(band("small-2016/course/dot"), Band)
@@ -91,6 +96,8 @@ assert_type(ranking_scores(recommender, split, part="valid", k=5, relevant=3.5),
 assert_type(recommender.recommend(["a", "b"], k=5, candidates=ratings.items.ids[:9]), pd.DataFrame)
 assert_type(recommender.fold_in({10: 5, 20: 0.5}), NewUser)
 assert_type(recommender.explain(1, "b", n=None), Explanation)
+lists = mmr(recommender.recommend(["a", "b"], k=50), film_features(ratings), relevance=0.5)
+assert_type(intra_list_diversity(lists, film_features(ratings)), float)
 recommender.save("model.safetensors", scores={"rmse": 0.9, "by": "me"})
 assert_type(Recommender.load(Path("model.safetensors")), Recommender)
 RatePage(recommender).save("page.html")
@@ -129,6 +136,8 @@ WRONG = {
     "Recommender(ALS(), [1, 2])": '"Recommender" has incompatible type "list[int]"; expected "Ratings"',
     "Recommender(ALS(), ratings).fold_in([10])": '"fold_in" of "Recommender" has incompatible type "list[int]"',
     "RatePage(ALS())": '"RatePage" has incompatible type "ALS"; expected "Recommender"',
+    "ranking_learner(None, BPR(3, 4, 5), SampledSoftmax)": '3 to "ranking_learner" has incompatible type "type',
+    "BPR(3, 4, 5, y_range=(0, 5))": 'Unexpected keyword argument "y_range" for "BPR"',
     "collab_dataloaders(ratings)": '"collab_dataloaders" has incompatible type "Ratings"; expected "Split"',
     "DotProduct(3, 4, 5, y_range=5)": '"y_range" to "DotProduct" has incompatible type "int"',
 }

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
+from collabkit.bpr import BPR
 from collabkit.checks import interval
 from collabkit.ratings import Ratings
 from collabkit.recommend.average_rows import with_average_rows
@@ -117,6 +118,11 @@ class FoldIn(AnyFoldIn):
         """
         if side not in ("user", "item"):
             raise ValueError(f"side={side!r}: choose 'user' or 'item'.")
+        if isinstance(model, BPR):
+            raise TypeError(
+                "BPR cannot be folded into: what it learns has no closed form, so somebody new takes training. "
+                "ImplicitALS ranks too, and places them at once."
+            )
         tables = tables_of(with_average_rows(model, ratings))
         if tables is None:
             raise not_foldable(model)

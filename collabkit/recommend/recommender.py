@@ -18,10 +18,12 @@ from collabkit import checks
 from collabkit.bayes import BayesianMF
 from collabkit.data.pairs import pair_codes_or_last
 from collabkit.data.vocabulary import as_ids
+from collabkit.implicit_als import ImplicitALS
 from collabkit.interpret import most_similar
 from collabkit.item_item import ItemItem
 from collabkit.ratings import Ratings, fitted_to, rated
 from collabkit.recommend.catalogue import Catalogue
+from collabkit.recommend.choices import ServedChoices
 from collabkit.recommend.draws import ServedDraws
 from collabkit.recommend.fold_in import AnyFoldIn
 from collabkit.recommend.newcomer import Explanation, Newcomer, NewUser, checked_stars
@@ -136,13 +138,14 @@ class Recommender:
     def fold_in(self, stars: Mapping[Any, float]) -> NewUser:
         """Somebody the model was not trained on, from the films they rate: ``{item id: stars}``.
 
-        One small ridge regression (:class:`~collabkit.recommend.fold_in.FoldIn`), or one in each draw of ``BayesianMF``
+        One small ridge regression (:class:`~collabkit.recommend.fold_in.FoldIn`; of ``ImplicitALS``, its own,
+        :class:`~collabkit.recommend.choices.ChosenFoldIn`), or one in each draw of ``BayesianMF``
         (:class:`~collabkit.recommend.drawn_fold_in.DrawnFoldIn`), or, where a user is their ratings, nothing but these
         (:class:`~collabkit.recommend.served_items.ItemFoldIn`); the model stays as it is. ``{}`` is the average user.
         What comes back has ``predict(items)``, ``recommend(k)`` and ``explain(item)``.
 
         Raises: ``KeyError`` for an unknown film; ``ValueError`` for stars that are missing or outside the scale of the
-        training ratings, and for a model that does not predict stars; ``TypeError`` for one whose score is not a dot
+        training ratings, and for a module that does not predict stars; ``TypeError`` for one whose score is not a dot
         product.
         """
         stars = _by_id(stars)
@@ -224,6 +227,9 @@ class Recommender:
 
 def serve(model: Servable, ratings: Ratings, device: torch.device) -> Served:
     """A copy of a trained module, or of a fitted model, as it is asked here."""
+    if isinstance(model, ImplicitALS):
+        checks.fitted(model)
+        return ServedChoices(model, device)
     if isinstance(model, nn.Module | type) or hasattr(model, "as_module") or not hasattr(model, "predict_codes"):
         if hasattr(model, "users_") and not hasattr(model, "as_module"):  # fitted, and for stars alone
             name = type(model).__name__

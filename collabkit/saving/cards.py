@@ -11,6 +11,10 @@ ABOUT = {
     "DotProduct": "Matrix factorization: a score is the dot product of a user's and an item's factors.",
     "DotProductBias": "Matrix factorization with biases: a score is the dot product of a user's and an item's factors, "
     "plus a bias for each of the two.",
+    "BPR": "It ranks: a score is the dot product of a user's and an item's factors, plus a bias of the item, and no "
+    "number of stars.",
+    "ImplicitALS": "It ranks: a score is the dot product of a user's and an item's factors, near 1 where the user is "
+    "expected to choose the item, and no number of stars.",
     "EmbeddingNet": "A neural net: it scores a user's and an item's factors, laid end to end.",
     "BayesianMF": "Bayesian matrix factorization: a score is the mean over many draws from the posterior, in each of "
     "which it is the dot product of a user's and an item's factors, plus a bias for each of the two. Features it was "
@@ -30,6 +34,7 @@ ORDERED = (
     "is the mean over their probabilities."
 )
 KNOWS = {"BayesianMF": "nothing of them but the features that it was given"}
+FOLDS_NOBODY = ("BPR", "EmbeddingNet")
 ABOUT["DotProductBiasParams"] = ABOUT["DotProductBias"]
 
 
@@ -62,7 +67,7 @@ def model_card(header: dict[str, Any], name: str) -> str:
     }
     titles = [title for title in header["films"]["title"] if isinstance(title, str)][:3]
     user = header["users"]["ids"][0]
-    folds_in = model["class"] != "EmbeddingNet" and "likelihood" not in model
+    folds_in = model["class"] not in FOLDS_NOBODY and "likelihood" not in model
     new = "Who has a few ratings can be folded in." if folds_in else "It folds nobody in."
     return "\n".join(
         [

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from collabkit import models
 from collabkit.bayes import BayesianMF
+from collabkit.bpr import BPR
 from collabkit.checks import interval
+from collabkit.implicit_als import ImplicitALS
 from collabkit.item_item import ItemItem
+from collabkit.models import DotProduct, DotProductBias, DotProductBiasParams, EmbeddingNet
 from collabkit.saving.packing import plain_number, same_json
 from collabkit.saving.packing_bayes import pack_bayes, unpack_bayes
+from collabkit.saving.packing_choices import pack_choices, unpack_choices
 from collabkit.saving.packing_items import ITEM_ITEM, pack_items, unpack_items
 
-Model = nn.Module | BayesianMF | ItemItem  # what a file can hold
-CLASSES = ("DotProduct", "DotProductBias", "DotProductBiasParams", "EmbeddingNet")
+Model = nn.Module | BayesianMF | ImplicitALS | ItemItem  # what a file can hold
+CLASSES: dict[str, Callable[..., nn.Module]] = {
+    one.__name__: one for one in (DotProduct, DotProductBias, DotProductBiasParams, EmbeddingNet, BPR)
+}
 
 
 def pack_model(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -30,12 +36,14 @@ def pack_model(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
         return pack_bayes(model)
     if isinstance(model, ItemItem) and type(model).__name__ in ITEM_ITEM:
         return pack_items(model)
+    if isinstance(model, ImplicitALS):
+        return pack_choices(model)
     name = type(model).__name__
     if name not in CLASSES or not isinstance(model, nn.Module):
         raise ValueError(
             f"{name} cannot be saved as a recommender: the file holds numbers and no code, so a reader can only build "
-            f"{', '.join((*CLASSES, *ITEM_ITEM))} and BayesianMF. For your own class, keep its code, and its numbers "
-            "by safetensors.torch.save_file(model.state_dict(), …)."
+            f"{', '.join((*CLASSES, *ITEM_ITEM))}, ImplicitALS and BayesianMF. For your own class, keep its code, and "
+            "its numbers by safetensors.torch.save_file(model.state_dict(), …)."
         )
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
     return describe(name, tensors, getattr(model, "y_range", None)), tensors
@@ -57,6 +65,8 @@ def describe(name: str, tensors: dict[str, Tensor], y_range: tuple[float, float]
         weights.sort(key=lambda key: int(key.split(".")[1]))
         description["n_factors"] = [users.shape[1], items.shape[1]]
         description["layers"] = [len(tensors[key]) for key in weights[:-1]]
+    if name == "BPR":  # which has no stars to squash into a range
+        return description
     interval("y_range", y_range)
     return description | {"y_range": None if y_range is None else list(map(plain_number, y_range))}
 
@@ -69,11 +79,13 @@ def unpack_model(description: dict[str, Any], tensors: dict[str, Tensor]) -> Mod
     name = description["class"]
     if name == "BayesianMF":
         return unpack_bayes(description, tensors)
+    if name == "ImplicitALS":
+        return unpack_choices(description, tensors)
     if name in tuple(ITEM_ITEM):  # of a list, which a file may hold, a dictionary knows no hash
         return unpack_items(description, tensors)
-    if name not in CLASSES:
+    if name not in tuple(CLASSES):
         raise ValueError(f"the model is of class {name!r}, which collabkit does not have.")
-    if not same_json(describe(name, tensors, description["y_range"]), description):
+    if not same_json(describe(name, tensors, description.get("y_range")), description):
         raise ValueError("the description of the model and its tables disagree on their sizes.")
     found, wanted = {key: tuple(tensor.shape) for key, tensor in tensors.items()}, shapes(description)
     if odd := sorted(key for key in found | wanted if found.get(key) != wanted.get(key)):
@@ -88,7 +100,7 @@ def unpack_model(description: dict[str, Any], tensors: dict[str, Tensor]) -> Mod
     arguments = {key: tuple(v) if isinstance(v, list) else v for key, v in description.items() if key != "class"}
     # the first tables are drawn only to be replaced; on the meta device that would cost seconds of imports
     with torch.device("cpu"), torch.random.fork_rng(devices=[]):
-        model = getattr(models, name)(**arguments)
+        model = CLASSES[name](**arguments)
     # fresh copies are aligned as PyTorch aligns its own: on others, a fast kernel may round differently
     model.load_state_dict({key: tensor.clone() for key, tensor in tensors.items()}, assign=True)
     return model.eval()
@@ -104,7 +116,7 @@ def shapes(description: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     wanted: dict[str, tuple[int, ...]] = {}
     for side, n_factors in zip(("user", "item"), factors, strict=True):
         wanted[f"{side}_factors{end}"] = description[f"n_{side}s"], n_factors
-        if "Bias" in name:
+        if "Bias" in name or (name, side) == ("BPR", "item"):
             wanted[f"{side}_bias{end}"] = description[f"n_{side}s"], 1
     for number, (n_in, n_out) in enumerate(pairwise([sum(factors), *layers, 1]) if layers is not None else []):
         place = 3 * number  # a ReLU and a dropout follow each

@@ -56,9 +56,9 @@ def save_model(
 
     Args:
         path: the file to write, by custom ``<name>.safetensors``; an older one is replaced.
-        model: one of collabkit's four classes, or one of the same name and tables that scores alike; or a fitted
-            :class:`collabkit.BayesianMF`, whose side features are in its draws; or a fitted item-item model, such as
-            :class:`collabkit.EASE`, with the histories of its users.
+        model: one of collabkit's five modules, or one of the same name and tables that scores alike; or a fitted
+            :class:`collabkit.BayesianMF`, whose side features are in its draws, or :class:`collabkit.ImplicitALS`; or a
+            fitted item-item model, such as :class:`collabkit.EASE`, with the histories of its users.
         ratings: the training ratings, with ids that are whole numbers or text.
         scores: what was measured, by name: numbers or text. One that is not finite is kept as ``None``.
         terms: under which terms the file may be used, where :data:`TERMS` does not fit.
@@ -140,7 +140,7 @@ def _unpack(header: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[Model, 
             "with the ratings that it was trained on."
         )
     model = unpack_model(header["model"], parts["model"])
-    if not isinstance(model, nn.Module):
+    if not isinstance(model, nn.Module):  # what was fitted knows its ids
         model.users_, model.items_ = ratings.users, ratings.items
     if not same_json(header["data"], fingerprint(ratings)) or header["tensors_sha256"] != _tensors_sha256(tensors):
         raise ValueError("the ratings or the tables are not those that the header names.")

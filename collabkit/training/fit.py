@@ -8,9 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from collabkit.learner import RatingLearner, rating_learner
+from collabkit import checks
+from collabkit.bpr import BPR
+from collabkit.learner import RankingLoss, RatingLearner, ranking_learner, rating_learner
 from collabkit.loaders import collab_dataloaders
-from collabkit.recipe import RECIPE, Recipe
+from collabkit.ratings import Ratings, rated
+from collabkit.recipe import RANKING, RECIPE, Recipe
+from collabkit.softmax import SampledSoftmax
 from collabkit.splits import Split
 
 Model = Callable[[int, int, int], nn.Module]  # a class of models, or what else builds one from U, I and K
@@ -36,3 +40,37 @@ def fit_recipe(
         with learn.no_bar(), learn.no_logging():
             learn.fit_one_cycle(recipe.epochs, recipe.lr)
     return learn
+
+
+def fit_ranking(
+    train: Ratings,
+    at_least: float | None = 4.0,
+    loss: Callable[..., RankingLoss] = SampledSoftmax,
+    recipe: Recipe = RANKING,
+    seed: int = 0,
+) -> BPR:
+    """Fit a new :class:`collabkit.BPR` to what users chose, as chapter 15 does it step by step; returns the model.
+
+    Args:
+        train: ratings; nothing is held out.
+        at_least: stars from which one is a choice; ``None`` takes them all. The others are as if they were not there.
+        loss: called with the choices and ``seed=…``: ``SampledSoftmax``, ``BPRLoss``, or a ``partial`` of either.
+        recipe: taken for as many choices as there are (:meth:`collabkit.recipe.Recipe.sized`).
+        seed: of the start, the batches and the draws. The random numbers of the caller are left alone.
+
+    Raises: ``ValueError`` when no rating reaches ``at_least``; what the loss raises.
+    """
+    rated(train, "train")
+    chosen = train if at_least is None else train.take(train.rating >= checks.number("at_least", at_least))
+    if not len(chosen):
+        raise ValueError(f"no rating reaches at_least={at_least} stars: nothing is left to learn from.")
+    recipe = recipe.sized(len(chosen))
+    split = Split(chosen, chosen.take([0]))  # fastai measures after every epoch: here on one row, which takes no time
+    dls = collab_dataloaders(split, bs=recipe.bs, seed=seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = BPR(train.n_users, train.n_items, recipe.n_factors)
+        learn = ranking_learner(dls, model, loss(chosen, seed=seed), wd=recipe.wd, lr=recipe.lr)
+        with learn.no_bar(), learn.no_logging():
+            learn.fit_one_cycle(recipe.epochs, recipe.lr)
+    return model

@@ -495,7 +495,7 @@ KINDS = {
     "net": (lambda train: fitted(BUILDS["net"], train), {"similar", "save"}),
     "mine": (lambda train: fitted(Mine, train), {"similar"}),
     "als": (lambda train: ALS(3, 2.0).fit(train), {"similar", "fold in", "save"}),
-    "implicit": (lambda train: ImplicitALS(3).fit(train), {"similar", "save"}),
+    "implicit": (lambda train: ImplicitALS(3).fit(train), {"similar", "fold in", "save"}),
     "means": (lambda train: MeanBaseline().fit(train), {"fold in", "save"}),
     "popularity": (lambda train: PopularityBaseline().fit(train), {"save"}),
     "ease": (lambda train: EASE().fit(train), {"similar", "fold in, user", "save"}),
