@@ -14,7 +14,7 @@ PACKAGE = ROOT / "collabkit"
 ORDER = """
 borrowed
 checks checks.guard
-data.titles data.vocabulary data.suspicious data.columns
+data.titles data.vocabulary data.suspicious data.columns data.parquet
 ratings
 data.pairs data.embedded data.movielens_files data.movielens_folds
 movielens splits official recipe features tables
