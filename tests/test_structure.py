@@ -24,8 +24,10 @@ blocks gibbs chains sittings averages
 loaders learner training.fit baselines als bayes
 implicit_als item_item neighbours ease interpret maps evaluation
 saving.atomic saving.packing saving.packing_bayes saving.packing_items saving.packing_models saving.cards saving.storage
+saving.mapped
 recommend.topk recommend.catalogue recommend.average_rows recommend.fold_in recommend.drawn_fold_in recommend.served
-recommend.draws recommend.served_items recommend.newcomer recommend.recommender recommend.rate_page
+recommend.draws recommend.served_items recommend.mapped recommend.seen recommend.newcomer recommend.batch
+recommend.recommender recommend.rate_page spark
 results results.bands advice
 exercises
 """
