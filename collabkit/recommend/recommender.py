@@ -107,6 +107,18 @@ class Recommender:
             lists.insert(0, "user", self.ratings.users.ids[users[place]])
         return lists
 
+    def recommend_to_parquet(self, path: str | os.PathLike[str], k: int = 10, exclude_seen: bool = True) -> int:
+        """Write the lists of all users as Parquet: columns ``user, rank, item, stars``, those of :meth:`recommend`.
+
+        They are made and written in pieces of a million rows, and the file appears whole or not at all: an older one
+        stays until then. Returns: how many rows it has.
+
+        Raises: as :meth:`save`, for a path that cannot be written.
+        """
+        from collabkit.recommend.batch import write_lists
+
+        return write_lists(self, path, checks.whole("k", k, at_least=1), checks.flag("exclude_seen", exclude_seen))
+
     def similar_items(self, item: int | str, k: int = 10) -> pd.DataFrame:
         """The k items whose factors point most nearly the same way; see :func:`collabkit.similar_items`.
 
@@ -185,9 +197,7 @@ class Recommender:
         return save_model(path, self.model, self.ratings, scores=scores, terms=TERMS if terms is None else terms)
 
     @classmethod
-    def load(
-        cls, path: str | os.PathLike[str], device: str | torch.device = "cpu", mmap: bool = False
-    ) -> Recommender:
+    def load(cls, path: str | os.PathLike[str], device: str | torch.device = "cpu", mmap: bool = False) -> Recommender:
         """The recommender that :meth:`save` wrote, to serve from this device.
 
         With ``mmap`` the tables and ratings of a module stay in the file, and memory holds the pages that were asked

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from collabkit.ratings import Ratings
+from collabkit.saving.atomic import existing
 from collabkit.saving.packing_models import Model
-from collabkit.saving.storage import existing, unpacked
+from collabkit.saving.storage import unpacked
 
 TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 TYPES |= {"I64": torch.int64, "I32": torch.int32}

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 import collabkit
 from collabkit.ratings import Ratings, fitted_to
-from collabkit.saving.atomic import target, write_together
+from collabkit.saving.atomic import existing, target, write_together
 from collabkit.saving.cards import MARK, model_card
 from collabkit.saving.packing import fingerprint, pack_ratings, plain_number, same_json, unpack_ratings
 from collabkit.saving.packing_models import Model, pack_model, refuse_other_scores, unpack_model
@@ -113,13 +113,6 @@ def load_model(path: str | os.PathLike[str]) -> tuple[Model, Ratings, dict[str, 
     """
     path = existing(path)
     return unpacked(path, path.read_bytes(), read_tensors)
-
-
-def existing(path: str | os.PathLike[str]) -> Path:
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}: check its name and its folder, or save a model there first.")
-    return path
 
 
 def unpacked(

@@ -109,13 +109,16 @@ print(*(resident(kind) - one for kind, one in zip(kinds, before)))
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says what is resident")
 def test_many_users_are_served_from_little_memory(tmp_path):
     """200,000 users of 16 factors, and 2 million ratings: 13 MB of tables and 24 MB of ratings, in several copies."""
+
     def write(name, n_users):
         n = 10 * n_users
         user = np.repeat(np.arange(n_users, dtype="int32"), 10)
         item = ((user * 7 + np.tile(np.arange(10), n_users) * 13) % 500).astype("int32")
         items = Vocabulary(np.arange(500), "item")
         stars = np.full(n, 3.5, dtype="float32")
-        ratings = Ratings(user, item, stars, None, Vocabulary(np.arange(n_users), "user"), items, film_table(items, None))
+        ratings = Ratings(
+            user, item, stars, None, Vocabulary(np.arange(n_users), "user"), items, film_table(items, None)
+        )
         model = ALS(n_factors=16, n_sweeps=1).fit(ratings).as_module()
         save_model(tmp_path / name, model, ratings)
         return tmp_path / name

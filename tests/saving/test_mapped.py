@@ -48,9 +48,11 @@ def test_damage_is_found_before_anything_is_served(saved, damage):
     content = bytearray(saved.read_bytes())
     if damage == "a byte":
         content[-5] ^= 1
-    content = {"empty": b"", "short": content[:-9], "another program's": safetensors.torch.save({"a": torch.ones(2)})}.get(
-        damage, content
-    )
+    content = {
+        "empty": b"",
+        "short": content[:-9],
+        "another program's": safetensors.torch.save({"a": torch.ones(2)}),
+    }.get(damage, content)
     overwrite(saved, content)
     if damage == "none":
         saved = saved.with_name("other")
@@ -59,7 +61,9 @@ def test_damage_is_found_before_anything_is_served(saved, damage):
 
 
 def test_tensors_as_safetensors_reads_them(tmp_path):
-    tensors = {str(dtype): torch.arange(6).reshape(2, 3).to(dtype) for dtype in TYPES.values()} | {"": torch.empty(0, 3)}
+    tensors = {str(dtype): torch.arange(6).reshape(2, 3).to(dtype) for dtype in TYPES.values()} | {
+        "": torch.empty(0, 3)
+    }
     content = bytearray(safetensors.torch.save(tensors))
     found = views(content)
     assert found.keys() == tensors.keys()
