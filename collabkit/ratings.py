@@ -35,8 +35,8 @@ class Ratings:
         films: one row an item code with ``item`` (its id) and what is known of it: ``title, year, genres``.
         scale: ``(lo, hi)`` in stars that every rating was held to, or None.
 
-    Build one with :meth:`from_frame`, :meth:`from_parquet` or :func:`collabkit.load_movielens`. Parts of a table (:meth:`take`) share
-    its vocabularies, so a code means the same user or item in all of them.
+    Build one with :meth:`from_frame`, :meth:`from_parquet` or :func:`collabkit.load_movielens`. Parts of a table
+    (:meth:`take`) share its vocabularies, so a code means the same user or item in all of them.
     """
 
     def __init__(

@@ -155,7 +155,7 @@ def _pieces(files: list[Path], columns: list[str]) -> Iterator[tuple[slice, pa.R
 
 
 def _refuse_twice(user: np.ndarray, item: np.ndarray, users: Vocabulary, items: Vocabulary) -> None:
-    """Raise when a user rated one item more than once. Sorting in place takes less memory than a table of what was met."""
+    """Raise when a user rated one item more than once. To sort in place takes less memory than a table of all pairs."""
     pair = user.astype("int64")
     pair *= len(items)
     pair += item

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from math import prod
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from collabkit.ratings import Ratings
 from collabkit.saving.atomic import existing
-from collabkit.saving.packing_models import Model
 from collabkit.saving.storage import unpacked
 
 TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
@@ -22,7 +21,7 @@ TYPES |= {"I64": torch.int64, "I32": torch.int32}
 
 
 @contextmanager
-def mapped_model(path: str | os.PathLike[str]) -> Iterator[tuple[Model, Ratings]]:
+def mapped_model(path: str | os.PathLike[str]) -> Iterator[tuple[nn.Module, Ratings]]:
     """The model and its ratings, as :func:`~collabkit.saving.storage.load_model` has them, in the file itself.
 
     The whole file is read once, and checked. What was read for that, and inside the ``with`` block, leaves memory again
@@ -35,6 +34,7 @@ def mapped_model(path: str | os.PathLike[str]) -> Iterator[tuple[Model, Ratings]
         # an empty file cannot be mapped, and is refused like any other
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) if path.stat().st_size else b""
     model, ratings, _ = unpacked(path, content, views, in_place=True)
+    assert isinstance(model, nn.Module)  # what is none was refused
     yield model, ratings
     if isinstance(content, mmap.mmap) and hasattr(content, "madvise"):  # Windows decides by itself
         content.madvise(mmap.MADV_DONTNEED)
