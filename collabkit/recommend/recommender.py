@@ -210,8 +210,8 @@ class Recommender:
 
             if checks.device(device).type != "cpu":
                 raise ValueError(f"device={str(device)!r}: a file is mapped into the memory of the CPU. Leave one out.")
-            with mapped_model(path) as (model, ratings):
-                return cls(ServedInPlace(model, ratings), ratings)
+            with mapped_model(path) as (module, its):
+                return cls(ServedInPlace(module, its), its)
         from collabkit.saving.storage import load_model
 
         model, ratings, _ = load_model(path)
