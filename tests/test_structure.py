@@ -26,17 +26,8 @@ implicit_als item_item neighbours ease interpret maps evaluation
 saving.atomic saving.packing saving.packing_bayes saving.packing_items saving.packing_models saving.cards saving.storage
 saving.mapped
 recommend.topk recommend.catalogue recommend.average_rows recommend.fold_in recommend.drawn_fold_in recommend.served
-<<<<<<< HEAD
-<<<<<<< HEAD
 recommend.draws recommend.served_items recommend.mapped recommend.seen recommend.newcomer recommend.batch
 recommend.recommender recommend.rate_page spark
-=======
-recommend.draws recommend.mapped recommend.seen recommend.newcomer recommend.batch recommend.recommender recommend.rate_page
->>>>>>> 6951820 (Recommender.recommend_to_parquet: everybody's lists, in pieces, whole or not at all)
-=======
-recommend.draws recommend.mapped recommend.seen recommend.newcomer recommend.batch recommend.recommender
-recommend.rate_page spark
->>>>>>> d263ebe (Spark ALS on the damped means' residuals, on two executors, and its traps as tests)
 results results.bands advice
 exercises
 """
