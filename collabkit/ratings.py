@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -9,7 +10,15 @@ import numpy as np
 import pandas as pd
 
 from collabkit.checks import interval
-from collabkit.data.columns import film_table, one_of_each, refuse, refuse_twice, seconds_of, stars_of
+from collabkit.data.columns import (
+    film_table,
+    one_of_each,
+    refuse,
+    refuse_twice,
+    seconds_of,
+    stars_of,
+    warn_if_suspicious,
+)
 from collabkit.data.vocabulary import Vocabulary, as_ids
 
 COPIES_WHEN_WRITTEN = int(pd.__version__.split(".")[0]) >= 3  # before, a shallow copy wrote into its source
@@ -26,8 +35,8 @@ class Ratings:
         films: one row an item code with ``item`` (its id) and what is known of it: ``title, year, genres``.
         scale: ``(lo, hi)`` in stars that every rating was held to, or None.
 
-    Build one with :meth:`from_frame` or :func:`collabkit.load_movielens`. Parts of a table (:meth:`take`) share
-    its vocabularies, so a code means the same user or item in all of them.
+    Build one with :meth:`from_frame`, :meth:`from_parquet` or :func:`collabkit.load_movielens`. Parts of a table
+    (:meth:`take`) share its vocabularies, so a code means the same user or item in all of them.
     """
 
     def __init__(
@@ -85,6 +94,8 @@ class Ratings:
         users, vocabulary = Vocabulary(user_ids, "user"), Vocabulary(item_ids, "item")
         codes = users.index(user_ids), vocabulary.index(item_ids)
         stars = stars_of(df, rating, scale)
+        if scale is None:
+            warn_if_suspicious(stars, rating)
         pair = pd.Series(codes[0] * len(vocabulary) + codes[1])
         refuse_twice(
             df,
@@ -102,6 +113,38 @@ class Ratings:
             films=film_table(vocabulary, items),
             scale=scale,
         )
+
+    @classmethod
+    def from_parquet(
+        cls,
+        path: str | os.PathLike[str],
+        user: str = "user",
+        item: str = "item",
+        rating: str = "rating",
+        timestamp: str | None = None,
+        items: pd.DataFrame | None = None,
+        scale: tuple[float, float] | None = None,
+    ) -> Ratings:
+        """Read Parquet, of any size, in pieces: the same Ratings that :meth:`from_frame` makes of the whole table.
+
+        What stays in memory are the codes: 12 bytes a rating, 20 with times, and as much again for a moment, while it
+        looks for pairs that come twice. See :mod:`collabkit.data.parquet`.
+
+        Args:
+            path: a Parquet file, or a folder of them, as engines write: they are read in the order of their names.
+            user, item, rating, timestamp, items, scale: as in :meth:`from_frame`.
+
+        Raises: as :meth:`from_frame`, with the rows of the piece at fault; besides, ``FileNotFoundError`` for a path
+        that is not there; ``ValueError`` for a folder without Parquet, and a file that is none or was cut off;
+        ``TypeError`` for files that keep one column as two types.
+        """
+        from collabkit.data.parquet import read
+
+        scale = interval("scale", scale)
+        columns = read(path, user, item, rating, timestamp, scale)
+        if scale is None:
+            warn_if_suspicious(columns.rating, rating)
+        return cls(*columns, films=film_table(columns.items, items), scale=scale)
 
     def __len__(self) -> int:
         return len(self.rating)

@@ -160,6 +160,15 @@ def rows_of(model: nn.Module, side: str) -> dict[str, nn.Parameter]:
     return {name: one for name, one in model.named_parameters() if name.startswith(f"{side}_")}
 
 
+def put(model: nn.Module, name: str, rows: Tensor) -> None:
+    """Give a model other rows in place of a parameter, as many as there are; they are not trained any more."""
+    owner, _, leaf = name.rpartition(".")
+    module = model.get_submodule(owner)
+    setattr(module, leaf, nn.Parameter(rows, requires_grad=False))
+    if isinstance(module, nn.Embedding):
+        module.num_embeddings = len(rows)
+
+
 def level(model: nn.Module) -> Tensor | None:
     """The parameter that moves every score alike: the biases of all items, or of the last layer of a net."""
     if (tables := tables_of(model)) is not None:

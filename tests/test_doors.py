@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import tempfile
 from pathlib import Path
 
 import matplotlib
@@ -24,6 +25,12 @@ MODEL = kit.DotProductBias(12, 20, 5, (0, 5.5))
 RECOMMENDER = kit.Recommender(MODEL, RATINGS)
 NEW = RECOMMENDER.fold_in({10: 4})
 X = np.arange(4.0)
+
+
+def written(recommender, **parameters):
+    with tempfile.TemporaryDirectory() as folder:
+        recommender.recommend_to_parquet(Path(folder, "lists.parquet"), **parameters)
+
 
 #: (call, parameter): how to call it with a value; a value that will do, as a whole number if it may be one; the range
 NUMBERS = {
@@ -71,6 +78,7 @@ NUMBERS = {
     ("RatePage", "n_films"): (lambda v: kit.RatePage(RECOMMENDER, n_films=v), 3, (1, None)),
     ("Catalogue.search", "n"): (lambda v: Catalogue(RATINGS).search("film", v), 3, (1, None)),
     ("Recommender.recommend", "k"): (lambda v: RECOMMENDER.recommend(1, k=v), 3, (1, None)),
+    ("Recommender.recommend_to_parquet", "k"): (lambda v: written(RECOMMENDER, k=v), 3, (1, None)),
     ("Recommender.similar_items", "k"): (lambda v: RECOMMENDER.similar_items(10, k=v), 3, (1, None)),
     ("Recommender.search", "n"): (lambda v: RECOMMENDER.search("film", n=v), 3, (1, None)),
     ("Recommender.explain", "n"): (lambda v: RECOMMENDER.explain(1, 10, n=v), 3, (1, None)),

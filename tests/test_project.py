@@ -118,7 +118,8 @@ def test_the_package_imports_only_what_it_declares():
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 imported.add(str(node.module).partition(".")[0])
     owners = packages_distributions()
-    used = {canonicalize_name(owners[name][0]) for name in imported - sys.stdlib_module_names - {"collabkit"}}
+    engine = {Requirement(line).name for line in EXTRAS["spark"]}  # which spark.py asks for when it is used
+    used = {canonicalize_name(owners[name][0]) for name in imported - sys.stdlib_module_names - {"collabkit"} - engine}
     assert used <= {canonicalize_name(Requirement(line).name) for line in BASE}
 
 
@@ -205,3 +206,12 @@ def test_commits_are_checked_by_what_is_installed():
     for repo in load(".pre-commit-config.yaml")["repos"]:
         assert repo["repo"] == "local"
         assert all(hook["entry"].startswith(".venv/bin/") for hook in repo["hooks"])
+
+
+def test_ci_installs_what_the_engine_needs():
+    """Where Java is missing the tests of Spark are skipped: here they must run."""
+    script = (ROOT / ".ci/run").read_text("utf8")
+    assert "openjdk-17-jre-headless" in script and "EXTRAS=spark" in script
+    job = jobs(ROOT / ".github/workflows/ci.yml")["test"]
+    assert "spark" in job["env"]["EXTRAS"]
+    assert any(step.get("uses", "").startswith("actions/setup-java@") for step in job["steps"])

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "collabkit"
 ORDER = """
 borrowed
 checks checks.guard
-data.titles data.vocabulary data.suspicious data.columns
+data.titles data.vocabulary data.suspicious data.columns data.parquet
 ratings
 data.pairs data.embedded data.movielens_files data.movielens_folds
 movielens splits official recipe features tables
@@ -25,9 +25,10 @@ blocks gibbs chains sittings averages gaussian ordered
 loaders learner training.fit baselines als bayes
 implicit_als item_item neighbours ease interpret maps evaluation diversity
 saving.atomic saving.packing saving.packing_bayes saving.packing_choices saving.packing_items saving.packing_models
-saving.cards saving.storage
+saving.cards saving.storage saving.mapped
 recommend.topk recommend.catalogue recommend.average_rows recommend.fold_in recommend.drawn_fold_in recommend.served
-recommend.draws recommend.served_items recommend.choices recommend.newcomer recommend.recommender recommend.rate_page
+recommend.draws recommend.served_items recommend.choices recommend.mapped recommend.seen recommend.newcomer
+recommend.batch recommend.recommender recommend.rate_page spark
 results results.bands advice
 exercises
 """

@@ -7,6 +7,7 @@ Needs the standard library alone, and keeps to what an old Python can read, so t
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -83,7 +84,12 @@ def create() -> None:
 
 def install() -> None:
     print("Installing the book and its tools. The first time takes a few minutes.", flush=True)
-    run_pip([str(VENV / "bin/python"), "-m", "pip"], "install", "-c", "constraints.txt", "-e", ".[book,test,teach]")
+    run_pip([str(VENV / "bin/python"), "-m", "pip"], "install", "-c", "constraints.txt", "-e", f".[{extras()}]")
+
+
+def extras() -> str:
+    """Those that everybody needs, and what EXTRAS names besides: `EXTRAS=spark make test` runs the engine too."""
+    return ",".join(["book", "test", "teach", *os.environ.get("EXTRAS", "").replace(",", " ").split()])
 
 
 def run_pip(pip: list[str], *arguments: str, cures: dict[str, str] | None = None) -> None:
@@ -120,7 +126,12 @@ def progress(line: str) -> str:
 
 def wanted() -> str:
     """Changes when the environment must: with the dependencies, their versions, or the place of this clone."""
-    parts = [(ROOT / "pyproject.toml").read_bytes(), (ROOT / "constraints.txt").read_bytes(), str(ROOT).encode()]
+    parts = [
+        (ROOT / "pyproject.toml").read_bytes(),
+        (ROOT / "constraints.txt").read_bytes(),
+        str(ROOT).encode(),
+        extras().encode(),
+    ]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 

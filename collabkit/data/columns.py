@@ -55,7 +55,7 @@ def _numbers(df: pd.DataFrame, column: str) -> pd.Series:
 
 
 def stars_of(df: pd.DataFrame, column: str, scale: tuple[float, float] | None) -> np.ndarray:
-    """The ratings as float32."""
+    """The ratings as float32, all of them finite and on the scale."""
     stars = _numbers(df, column)
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
         narrow = stars.to_numpy("float32")
@@ -66,9 +66,6 @@ def stars_of(df: pd.DataFrame, column: str, scale: tuple[float, float] | None) -
         "Drop or mend those rows; 32 bits hold 3e38 at most.",
     )
     if scale is None:
-        if said := suspicion(narrow):
-            cure = "If all are ratings, say so with scale=(lowest, highest)."
-            warnings.warn(f"column {column!r} {said}. {cure}", stacklevel=3)
         return narrow
     outside = (stars < scale[0]) | (stars > scale[1])
     values = stars[outside].unique()[:2]
@@ -86,7 +83,14 @@ def stars_of(df: pd.DataFrame, column: str, scale: tuple[float, float] | None) -
     return narrow
 
 
-def seconds_of(df: pd.DataFrame, column: str | None) -> np.ndarray | None:
+def warn_if_suspicious(stars: np.ndarray, column: str) -> None:
+    """Warn whoever called the caller of ratings without a scale that look like something else."""
+    if said := suspicion(stars):
+        cure = "If all are ratings, say so with scale=(lowest, highest)."
+        warnings.warn(f"column {column!r} {said}. {cure}", stacklevel=3)
+
+
+def seconds_of(df: pd.DataFrame, column: str | None, stacklevel: int = 3) -> np.ndarray | None:
     """The timestamp column as int64 seconds since 1970; date-times are converted."""
     if column is None:
         return None
@@ -98,7 +102,7 @@ def seconds_of(df: pd.DataFrame, column: str | None) -> np.ndarray | None:
             warnings.warn(
                 f"column {column!r} begins in {times.min().year}: if these were seconds before they were date-times, "
                 "make them with pd.to_datetime(…, unit='s').",
-                stacklevel=3,
+                stacklevel=stacklevel,
             )
         times = times.astype("int64")
     elif pd.api.types.infer_dtype(times) not in ("integer", "floating", "mixed-integer-float"):

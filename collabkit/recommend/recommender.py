@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_matrix
 from torch import nn
 
 from collabkit import checks
@@ -27,6 +26,7 @@ from collabkit.recommend.choices import ServedChoices
 from collabkit.recommend.draws import ServedDraws
 from collabkit.recommend.fold_in import AnyFoldIn
 from collabkit.recommend.newcomer import Explanation, Newcomer, NewUser, checked_stars
+from collabkit.recommend.seen import Seen
 from collabkit.recommend.served import Servable, Served, ServedModule
 from collabkit.recommend.served_items import ServedItems
 from collabkit.recommend.topk import top_k
@@ -66,12 +66,13 @@ class Recommender:
         sizes, or was fitted to other users or items; ``NotFittedError`` of scikit-learn for one that was not fitted.
     """
 
-    def __init__(self, model: Servable, ratings: Ratings, device: str | torch.device = "cpu"):
+    def __init__(self, model: Servable | Served, ratings: Ratings, device: str | torch.device = "cpu"):
         rated(ratings)
         self.ratings, self.device = ratings, checks.device(device)
         fitted_to(model, ratings)
         self.served = serve(model, ratings, self.device)
         self.model = self.served.model
+        self._seen = Seen(ratings)
 
     def predict(self, users: ArrayLike, items: ArrayLike) -> np.ndarray:
         """Stars ``(n,)`` for pairs of user and item ids; one id on either side goes with all on the other."""
@@ -99,7 +100,7 @@ class Recommender:
             users,
             items,
             checks.whole("k", k, at_least=1),
-            self._seen(users) if exclude_seen else None,
+            self._seen.of(users) if exclude_seen else None,
             self.served.scores,
         )
         lists = self._catalogue.table(item, stars=stars)
@@ -107,6 +108,18 @@ class Recommender:
         if pd.api.types.is_list_like(user):
             lists.insert(0, "user", self.ratings.users.ids[users[place]])
         return lists
+
+    def recommend_to_parquet(self, path: str | os.PathLike[str], k: int = 10, exclude_seen: bool = True) -> int:
+        """Write the lists of all users as Parquet: columns ``user, rank, item, stars``, those of :meth:`recommend`.
+
+        They are made and written in pieces of a million rows, and the file appears whole or not at all: an older one
+        stays until then. Returns: how many rows it has.
+
+        Raises: as :meth:`save`, for a path that cannot be written.
+        """
+        from collabkit.recommend.batch import write_lists
+
+        return write_lists(self, path, checks.whole("k", k, at_least=1), checks.flag("exclude_seen", exclude_seen))
 
     def similar_items(self, item: int | str, k: int = 10) -> pd.DataFrame:
         """The k items whose factors point most nearly the same way; see :func:`collabkit.similar_items`.
@@ -187,8 +200,21 @@ class Recommender:
         return save_model(path, self.model, self.ratings, scores=scores, terms=TERMS if terms is None else terms)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Recommender:
-        """The recommender that :meth:`save` wrote, to serve from this device."""
+    def load(cls, path: str | os.PathLike[str], device: str | torch.device = "cpu", mmap: bool = False) -> Recommender:
+        """The recommender that :meth:`save` wrote, to serve from this device.
+
+        With ``mmap`` the tables and ratings of a module stay in the file, and memory holds the pages that were asked
+        for: the same answers, to the bit, from the CPU. The file must stay as it is meanwhile; :meth:`save` replaces
+        it by a new one, and the old one lives on until nobody serves it.
+        """
+        if checks.flag("mmap", mmap):
+            from collabkit.recommend.mapped import ServedInPlace
+            from collabkit.saving.mapped import mapped_model
+
+            if checks.device(device).type != "cpu":
+                raise ValueError(f"device={str(device)!r}: a file is mapped into the memory of the CPU. Leave one out.")
+            with mapped_model(path) as (module, its):
+                return cls(ServedInPlace(module, its), its)
         from collabkit.saving.storage import load_model
 
         model, ratings, _ = load_model(path)
@@ -208,14 +234,6 @@ class Recommender:
     def _catalogue(self) -> Catalogue:
         return Catalogue(self.ratings)
 
-    def _seen(self, users: np.ndarray) -> csr_matrix:
-        """What these users have rated, by code ``(U, I)``."""
-        asked = np.zeros(self.ratings.n_users, dtype=bool)
-        asked[users] = True
-        rows = np.flatnonzero(asked[self.ratings.user])
-        pairs = self.ratings.user[rows], self.ratings.item[rows]
-        return csr_matrix((np.ones(len(rows), dtype=bool), pairs), shape=(len(asked), self.ratings.n_items))
-
     @cached_property
     def _new_user(self) -> AnyFoldIn:
         return self.served.fold_in("user")
@@ -225,11 +243,13 @@ class Recommender:
         return self.served.fold_in("item")
 
 
-def serve(model: Servable, ratings: Ratings, device: torch.device) -> Served:
+def serve(model: Servable | Served, ratings: Ratings, device: torch.device) -> Served:
     """A copy of a trained module, or of a fitted model, as it is asked here."""
     if isinstance(model, ImplicitALS):
         checks.fitted(model)
         return ServedChoices(model, device)
+    if isinstance(model, Served):
+        return model
     if isinstance(model, nn.Module | type) or hasattr(model, "as_module") or not hasattr(model, "predict_codes"):
         if hasattr(model, "users_") and not hasattr(model, "as_module"):  # fitted, and for stars alone
             name = type(model).__name__

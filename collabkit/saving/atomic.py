@@ -74,6 +74,36 @@ def write_together(files: dict[Path, bytes]) -> None:
                 file.unlink(missing_ok=True)
 
 
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A new file beside ``path`` to write into, piece by piece; it takes the place of ``path`` when all has gone well.
+
+    For what is too large to hold in memory, as :func:`write_together` does. Nobody waits for it, and a process that is
+    killed leaves the new file, whose name begins with a dot and ends in ``.part``.
+
+    Raises: as ``write_together``, before anything is written. When the block raises, ``path`` stays as it was.
+    """
+    path = target(path)
+    new = path.with_name(f".collabkit-{secrets.token_hex(8)}.part")
+    try:
+        yield new
+        with new.open("rb+") as file:
+            os.fsync(file.fileno())
+        if path.exists():
+            _like(new, path.stat())
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def existing(path: str | os.PathLike[str]) -> Path:
+    """The path of a file to read."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}: check its name and its folder, or save a model there first.")
+    return path
+
+
 def target(path: Path) -> Path:
     """The file that ``path`` stands for, behind any links; refused where no file can be written."""
     real = Path(os.path.realpath(path))

@@ -20,6 +20,7 @@ from collabkit.saving.packing import plain_number, same_json
 from collabkit.saving.packing_bayes import pack_bayes, unpack_bayes
 from collabkit.saving.packing_choices import pack_choices, unpack_choices
 from collabkit.saving.packing_items import ITEM_ITEM, pack_items, unpack_items
+from collabkit.tables import put
 
 Model = nn.Module | BayesianMF | ImplicitALS | ItemItem  # what a file can hold
 CLASSES: dict[str, Callable[..., nn.Module]] = {
@@ -71,12 +72,16 @@ def describe(name: str, tensors: dict[str, Tensor], y_range: tuple[float, float]
     return description | {"y_range": None if y_range is None else list(map(plain_number, y_range))}
 
 
-def unpack_model(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
+def unpack_model(description: dict[str, Any], tensors: dict[str, Tensor], in_place: bool = False) -> Model:
     """The model, in eval mode, on the CPU. Its sizes are those of the tensors that are there.
+
+    Built ``in_place``, its tables are the tensors themselves, which may lie in a file: it is there to be asked.
 
     Raises: ``ValueError`` for a description of other sizes, tables of another class, and values that are not finite.
     """
     name = description["class"]
+    if in_place and name not in tuple(CLASSES):
+        raise ValueError(f"{name} has no tables to map; its file is read whole: load it without mmap=True")
     if name == "BayesianMF":
         return unpack_bayes(description, tensors)
     if name == "ImplicitALS":
@@ -98,9 +103,15 @@ def unpack_model(description: dict[str, Any], tensors: dict[str, Tensor]) -> Mod
                 "Train a new one with a lower learning rate."
             )
     arguments = {key: tuple(v) if isinstance(v, list) else v for key, v in description.items() if key != "class"}
+    if in_place:
+        arguments |= {"n_users": 1, "n_items": 1}
     # the first tables are drawn only to be replaced; on the meta device that would cost seconds of imports
     with torch.device("cpu"), torch.random.fork_rng(devices=[]):
         model = CLASSES[name](**arguments)
+    if in_place:
+        for key, tensor in tensors.items():
+            put(model, key, tensor)
+        return model.eval()
     # fresh copies are aligned as PyTorch aligns its own: on others, a fast kernel may round differently
     model.load_state_dict({key: tensor.clone() for key, tensor in tensors.items()}, assign=True)
     return model.eval()

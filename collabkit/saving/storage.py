@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 import collabkit
 from collabkit.ratings import Ratings, fitted_to
-from collabkit.saving.atomic import target, write_together
+from collabkit.saving.atomic import existing, target, write_together
 from collabkit.saving.cards import MARK, model_card
 from collabkit.saving.packing import fingerprint, pack_ratings, plain_number, same_json, unpack_ratings
 from collabkit.saving.packing_models import Model, pack_model, refuse_other_scores, unpack_model
@@ -111,22 +111,26 @@ def load_model(path: str | os.PathLike[str]) -> tuple[Model, Ratings, dict[str, 
     Raises: ``FileNotFoundError``; ``ValueError`` for a file that is empty, truncated, changed in any byte, of another
         format or of another program, or whose parts do not fit together.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}: check its name and its folder, or save a model there first.")
-    content = path.read_bytes()
+    path = existing(path)
+    return unpacked(path, path.read_bytes(), read_tensors)
+
+
+def unpacked(
+    path: Path, content: Any, read: Callable[[Any], dict[str, Tensor]], in_place: bool = False
+) -> tuple[Model, Ratings, dict[str, Any]]:
+    """What the content of a file holds, checked; its tensors are what ``read`` makes of it."""
     try:
         header = _header(content)
     except ValueError as error:
         raise ValueError(f"{path} {error}") from error
     try:
-        return *_unpack(header, read_tensors(content)), header
+        return *_unpack(header, read(content), in_place), header
     except UNFIT as error:
         reason = str(error).rstrip(".")
         raise ValueError(f"{path} holds parts that do not fit together ({reason}). Save the model again.") from error
 
 
-def _unpack(header: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[Model, Ratings]:
+def _unpack(header: dict[str, Any], tensors: dict[str, Tensor], in_place: bool = False) -> tuple[Model, Ratings]:
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "ratings": {}}
     for key, tensor in tensors.items():
         part, _, name = key.partition(".")
@@ -139,7 +143,7 @@ def _unpack(header: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[Model, 
             f"the model has {sizes[0]} users and {sizes[1]} items, the ratings {known[0]} and {known[1]}. A model goes "
             "with the ratings that it was trained on."
         )
-    model = unpack_model(header["model"], parts["model"])
+    model = unpack_model(header["model"], parts["model"], in_place)
     if not isinstance(model, nn.Module):  # what was fitted knows its ids
         model.users_, model.items_ = ratings.users, ratings.items
     if not same_json(header["data"], fingerprint(ratings)) or header["tensors_sha256"] != _tensors_sha256(tensors):
@@ -183,7 +187,7 @@ def _header(content: bytes) -> dict[str, Any]:
     if not content:
         raise ValueError("is empty: it was never written to its end. Copy it again, or save the model again.")
     if len(content) > 8 and content[8:9] != b"{":
-        if content.startswith((b"PK\x03\x04", b"\x80")):
+        if content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
             raise ValueError(
                 "is a pickle, as torch.save writes them. To load one is to run the code inside, so it stays shut. "
                 "Where you trust it, load it yourself, and save the model with collabkit."
