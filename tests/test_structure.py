@@ -27,8 +27,8 @@ implicit_als item_item neighbours ease interpret maps evaluation diversity
 saving.atomic saving.packing saving.packing_bayes saving.packing_choices saving.packing_items saving.packing_models
 saving.cards saving.storage saving.mapped
 recommend.topk recommend.catalogue recommend.average_rows recommend.fold_in recommend.drawn_fold_in recommend.served
-recommend.draws recommend.served_items recommend.choices recommend.mapped recommend.seen recommend.newcomer
-recommend.batch recommend.recommender recommend.rate_page spark
+recommend.draws recommend.served_items recommend.choices recommend.mapped recommend.serving recommend.seen
+recommend.newcomer recommend.batch recommend.recommender recommend.rate_page spark
 results results.bands advice
 exercises
 """

@@ -11,26 +11,19 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import ArrayLike
-from torch import nn
 
 from collabkit import checks
-from collabkit.bayes import BayesianMF
 from collabkit.data.pairs import pair_codes_or_last
 from collabkit.data.vocabulary import as_ids
-from collabkit.implicit_als import ImplicitALS
 from collabkit.interpret import most_similar
-from collabkit.item_item import ItemItem
 from collabkit.ratings import Ratings, fitted_to, rated
 from collabkit.recommend.catalogue import Catalogue
-from collabkit.recommend.choices import ServedChoices
-from collabkit.recommend.draws import ServedDraws
 from collabkit.recommend.fold_in import AnyFoldIn
 from collabkit.recommend.newcomer import Explanation, Newcomer, NewUser, checked_stars
 from collabkit.recommend.seen import Seen
-from collabkit.recommend.served import Servable, Served, ServedModule
-from collabkit.recommend.served_items import ServedItems
+from collabkit.recommend.served import Servable, Served
+from collabkit.recommend.serving import serve
 from collabkit.recommend.topk import top_k
-from collabkit.tables import as_module
 
 
 class Recommender:
@@ -241,27 +234,6 @@ class Recommender:
     @cached_property
     def _new_item(self) -> AnyFoldIn:
         return self.served.fold_in("item")
-
-
-def serve(model: Servable | Served, ratings: Ratings, device: torch.device) -> Served:
-    """A copy of a trained module, or of a fitted model, as it is asked here."""
-    if isinstance(model, ImplicitALS):
-        checks.fitted(model)
-        return ServedChoices(model, device)
-    if isinstance(model, Served):
-        return model
-    if isinstance(model, nn.Module | type) or hasattr(model, "as_module") or not hasattr(model, "predict_codes"):
-        if hasattr(model, "users_") and not hasattr(model, "as_module"):  # fitted, and for stars alone
-            name = type(model).__name__
-            raise TypeError(f"{name} has no scores by code, which lists take: it needs predict_codes(users, items).")
-        return ServedModule(as_module(model), ratings, device)
-    checks.fitted(model)
-    if not (hasattr(model, "users_") and hasattr(model, "items_")):
-        name = type(model).__name__
-        raise TypeError(f"{name} does not say of whom its codes are: it needs the vocabularies users_ and items_.")
-    if isinstance(model, ItemItem):
-        return ServedItems(model)
-    return ServedDraws(model, device) if isinstance(model, BayesianMF) else Served(model)
 
 
 def _by_id(stars: Mapping[Any, float]) -> dict[Any, float]:
