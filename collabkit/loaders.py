@@ -99,9 +99,14 @@ class RatingsLoader(DataLoader):
     2024: about 63 % of the rows are seen and the rest are not. Use it to reproduce published figures only.
     The order is drawn on the device: it repeats there, and differs from the order of another kind of device.
     Looking at a batch (``one_batch``, ``show_batch``) does not change the batches that training will see.
+
+    Attributes:
+        share: (r, W) when W processes share each batch: this one, the r-th from 0, gets each W-th row. See
+            :class:`~collabkit.training.parallel.InParallel`.
     """
 
     n_inp = 1
+    share = (0, 1)
 
     def __init__(
         self,
@@ -163,10 +168,11 @@ class RatingsLoader(DataLoader):
         order = self.get_idxs().to(self.dataset.x.device) if pinned else self._order()
         stop = self.n - self.n % self.bs if self.drop_last else self.n
         many = max(1, GATHER // self.bs) * self.bs  # rows of whole batches
+        rank, processes = self.share
         for start in range(0, stop, many):
             columns = self.dataset.select(order[start : min(start + many, stop)])
             for batch in zip(*(column.split(self.bs) for column in columns), strict=True):
-                yield self.after_batch(batch)
+                yield self.after_batch(tuple(column[rank::processes] for column in batch) if processes > 1 else batch)
         self.after_iter()
 
     def one_batch(self) -> Batch:
