@@ -79,7 +79,9 @@ class Checkpoint(Callback):
             state = torch.load(self.path, map_location=device, weights_only=True)
             found, epochs = state["fit"], state["done"]
         except Exception as error:
-            raise ValueError(f"{self.path} is no checkpoint, or is damaged: remove it, and the fit starts anew.") from error
+            raise ValueError(
+                f"{self.path} is no checkpoint, or is damaged: remove it, and the fit starts anew."
+            ) from error
         if odd := [name for name, now in self._fit().items() if found.get(name) != now]:
             raise ValueError(
                 f"{self.path} was written by a fit with other {', '.join(odd)}: name another file, or remove this one "
