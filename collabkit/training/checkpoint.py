@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from fastai.callback.core import Callback, CancelEpochException
 from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from collabkit.saving.atomic import target, write_together
 from collabkit.training.parallel import LAST
@@ -71,7 +72,7 @@ class Checkpoint(Callback):
         return {"epochs": self.n_epoch, "rows": train.n, "bs": train.bs, "seed": train.seed, "sizes": sizes}
 
     def _module(self) -> nn.Module:
-        return getattr(self.model, "module", self.model)
+        return self.model.module if isinstance(self.model, DistributedDataParallel) else self.model
 
     def _restore(self) -> None:
         device = self.dls.train.dataset.x.device
