@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import time
-import warnings
-from typing import Any, NamedTuple
-
 import numpy as np
 import torch
 from joblib import Parallel, delayed
@@ -13,48 +9,13 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from collabkit import checks
-from collabkit.averages import unit_of
-from collabkit.bayes import BayesianMF
 from collabkit.data.pairs import pair_codes_or_last
-from collabkit.gibbs import Side, gaussian_draw
+from collabkit.informed import TINY, Block, Found, Gaussians, draw_block
 from collabkit.models import DotProductBias, filled
 from collabkit.ratings import Ratings, Vocabulary, rated
 from collabkit.tables import Tables
 
-TINY = 1e-5  # of a variance, in stars²
 Place = tuple[int, int]  # of a block: its group of users, its group of items
-
-
-class Gaussians(NamedTuple):
-    """What is known of the rows ``[bias, factors]`` of one side: a Gaussian each.
-
-    Attributes:
-        precision: ``(n, 1 + K, 1 + K)``.
-        shift: precision times mean ``(n, 1 + K)``. Of independent sources both add up.
-    """
-
-    precision: Tensor
-    shift: Tensor
-
-    @property
-    def mean(self) -> Tensor:
-        return torch.linalg.solve(self.precision, self.shift)
-
-    def moved(self, by: float) -> Gaussians:
-        """With all biases higher by so much."""
-        return Gaussians(self.precision, self.shift + by * self.precision[..., 0])
-
-    def in_units(self, size: Tensor) -> Gaussians:
-        """With each coordinate counted in units of ``size`` ``(1 + K,)``."""
-        return Gaussians(self.precision * size * size[:, None], self.shift * size)
-
-
-class Found(NamedTuple):
-    """What the chain of a block says of its users and of its items, and the seconds that it took."""
-
-    users: Gaussians
-    items: Gaussians
-    seconds: float
 
 
 class PropagatedMF:
@@ -119,7 +80,10 @@ class PropagatedMF:
         R, C = (checks.whole("blocks", n, at_least=1) for n in self.blocks)
         n_jobs = -1 if self.n_jobs is None else checks.whole("n_jobs", self.n_jobs, at_least=1)
         seed = checks.seed(self.seed)
-        settings = {"n_factors": self.n_factors, "n_samples": self.n_samples, "burn_in": self.burn_in}
+        n_factors, n_samples = (
+            checks.whole("n_factors", self.n_factors, at_least=0),
+            checks.whole("n_samples", self.n_samples, at_least=10),  # or they make no Gaussian
+        )
         users, items = groups(train.user, train.n_users, R), groups(train.item, train.n_items, C)
         parts = {(i, j): part_of_grid(train, users[i], items[j]) for i in range(R) for j in range(C)}
         if empty := [place for place, part in parts.items() if not len(part)]:
@@ -137,7 +101,7 @@ class PropagatedMF:
             for stage in stages:
                 jobs = [
                     delayed(draw_block)(
-                        BayesianMF(**settings, seed=seed + i * C + j, progress=False),
+                        Block(n_factors, n_samples, seed + i * C + j, self.burn_in, progress=False),
                         parts[i, j],
                         mean,
                         found[i, 0].users if j else None,
@@ -146,7 +110,7 @@ class PropagatedMF:
                     for i, j in stage
                 ]
                 found |= zip(stage, parallel(jobs), strict=True)
-        user, item = (np.empty((n, 1 + self.n_factors), "float32") for n in (train.n_users, train.n_items))
+        user, item = (np.empty((n, 1 + n_factors), "float32") for n in (train.n_users, train.n_items))
         for i in range(R):
             user[users[i]] = together([found[i, j].users for j in range(C)])
         for j in range(C):
@@ -202,70 +166,12 @@ def part_of_grid(ratings: Ratings, users: np.ndarray, items: np.ndarray) -> Rati
     )
 
 
-def draw_block(
-    chain: BayesianMF, part: Ratings, mean: float, users: Gaussians | None, items: Gaussians | None
-) -> Found:
-    """Run one chain, from what is known of its rows; in stars, with biases around ``mean`` throughout."""
-    torch.set_num_threads(1)
-    start = time.perf_counter()
-    unit, off = unit_of(part.rating), float(part.rating.mean(dtype="float64")) - mean
-    size = torch.full((1 + chain.n_factors,), unit**0.5)  # of a coordinate, in stars: a product of two is in units
-    size[0] = unit
-    # the chain has its biases around the block's own mean: one side, which is known or else free, carries the rest
-    user_off, item_off = (off, 0.0) if users is not None and items is None else (0.0, off)
-    chain._known = {
-        "user": None if users is None else users.moved(-user_off).in_units(size),
-        "item": None if items is None else items.moved(-item_off).in_units(size),
-    }
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="the chain has not settled")
-        chain.fit(part)
-    return Found(
-        gaussians_of(chain.user_draws_[:, :-1] * size).moved(user_off),
-        gaussians_of(chain.item_draws_[:, :-1] * size).moved(item_off),
-        time.perf_counter() - start,
-    )
-
-
-def gaussians_of(draws: Tensor) -> Gaussians:
-    """A Gaussian for each row of ``draws`` ``(S, n, D)``: their mean, and their covariance, drawn a little towards its
-    diagonal, since S draws of D numbers would find directions of no spread where there are some.
-    """
-    S, _, D = draws.shape
-    mean = draws.mean(dim=0)
-    covariance = torch.einsum("snd,sne->nde", draws - mean, draws - mean) / max(S - 1, 1)  # (n, D, D)
-    diagonal = torch.diag_embed(covariance.diagonal(dim1=1, dim2=2))
-    precision = torch.linalg.inv(torch.lerp(covariance, diagonal, D / (S + D)) + TINY * torch.eye(D))
-    return Gaussians(precision, (precision @ mean.unsqueeze(-1)).squeeze(-1))
-
-
 def together(found: list[Gaussians]) -> Tensor:
     """Mean rows ``(n, D)`` by all blocks of a group, of which the first was the prior of the others."""
     first, *others = found
     precision = first.precision + sum(one.precision - first.precision for one in others)
     shift = first.shift + sum(one.shift - first.shift for one in others)
-    lost = torch.linalg.eigvalsh(precision)[:, :1] <= TINY  # by rounding: nothing is left once the prior is out
+    values = torch.linalg.eigvalsh(precision)
+    lost = values[:, :1] <= TINY * values[:, -1:]  # by rounding: nothing is left once the prior is out
     precision = torch.where(lost.unsqueeze(-1), first.precision, precision)
     return Gaussians(precision, torch.where(lost, first.shift, shift)).mean
-
-
-class Informed(Side):
-    """One side of a block, some of whose rows are known beforehand, each as a Gaussian of its own."""
-
-    def __init__(self, known: Gaussians, *args: Any):
-        super().__init__(*args)
-        last = [part.mean(dim=0, keepdim=True) for part in known]  # for the row of whoever nobody has met: not used
-        self.known = Gaussians(*(torch.cat(both) for both in zip(known, last, strict=True)))
-        self.prior = self.rows = self.known.mean
-
-    def draw(self, table: Tensor, y: Tensor, rng: torch.Generator, own: Tensor | None = None) -> None:
-        noise = torch.randn(self.rows.shape, generator=rng)
-        self.rows, self.means = gaussian_draw(*self.known, noise)  # right for owners without ratings
-        for owner, A, b in self.blocks.normal_equations(table[:-1], y):
-            if own is not None:
-                A, b = A * own[owner, None, None], b * own[owner, None]
-            A, b = A + self.known.precision[owner], b + self.known.shift[owner]
-            self.rows[owner], self.means[owner] = gaussian_draw(A, b, noise[owner])
-
-    def draw_prior(self, rng: torch.Generator) -> None:
-        """Nothing: it is given."""
