@@ -77,7 +77,7 @@ class PropagatedMF:
         rated(train, "train")
         if len(self.blocks) != 2:
             raise ValueError(f"blocks={self.blocks!r}: choose (R, C), groups of users and of items, such as (2, 2).")
-        R, C = (checks.whole("blocks", n, at_least=1) for n in self.blocks)
+        R, C = (checks.whole("blocks", n, at_least=1, at_most=len(train)) for n in self.blocks)
         n_jobs = -1 if self.n_jobs is None else checks.whole("n_jobs", self.n_jobs, at_least=1)
         seed = checks.seed(self.seed)
         n_factors, n_samples = (
@@ -85,11 +85,8 @@ class PropagatedMF:
             checks.whole("n_samples", self.n_samples, at_least=10),  # or they make no Gaussian
         )
         users, items = groups(train.user, train.n_users, R), groups(train.item, train.n_items, C)
+        refuse_empty(train, users, items)
         parts = {(i, j): part_of_grid(train, users[i], items[j]) for i in range(R) for j in range(C)}
-        if empty := [place for place, part in parts.items() if not len(part)]:
-            raise ValueError(
-                f"{len(empty)} of {R} x {C} blocks have no ratings, the first in place {empty[0]}: ask for fewer."
-            )
         mean = float(train.rating.mean(dtype="float64"))
         stages = (
             [(0, 0)],
@@ -147,6 +144,17 @@ def groups(code: np.ndarray, n: int, n_groups: int) -> list[np.ndarray]:
     """Codes of each group: dealt out like cards, whoever has most ratings first."""
     busiest = np.argsort(-np.bincount(code, minlength=n), kind="stable")
     return [np.sort(busiest[i::n_groups]) for i in range(n_groups)]
+
+
+def refuse_empty(ratings: Ratings, users: list[np.ndarray], items: list[np.ndarray]) -> None:
+    """Raise ``ValueError`` for a grid in which a block has no ratings."""
+    of_user, of_item = np.empty(ratings.n_users, "int64"), np.empty(ratings.n_items, "int64")
+    for of, members in ((of_user, users), (of_item, items)):
+        for group, codes in enumerate(members):
+            of[codes] = group
+    there = np.unique(of_user[ratings.user] * len(items) + of_item[ratings.item])
+    if empty := len(users) * len(items) - len(there):
+        raise ValueError(f"{empty} of {len(users)} x {len(items)} blocks have no ratings: ask for fewer.")
 
 
 def part_of_grid(ratings: Ratings, users: np.ndarray, items: np.ndarray) -> Ratings:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from collabkit import BayesianMF, Ratings, Recommender, evaluate, load_movielens, random_split
+from collabkit import BayesianMF, Recommender, evaluate, load_movielens, random_split
 from collabkit.informed import Gaussians
 from collabkit.propagation import PropagatedMF, groups, part_of_grid, together
 from tests.tables import random_ratings, tiny_ratings
@@ -112,7 +112,8 @@ def test_ratings_on_another_scale_are_answered_on_it(ratings, fitted, factor):
         ({"blocks": (0, 2)}, "blocks"),
         ({"n_samples": 5}, "n_samples"),
         ({"n_jobs": 0}, "n_jobs"),
-        ({"blocks": (50, 50)}, "ask for fewer"),
+        ({"blocks": (50, 50)}, "at most 7"),
+        ({"blocks": (3, 3)}, "ask for fewer"),
     ],
 )
 def test_what_cannot_be_is_refused(settings, said):
