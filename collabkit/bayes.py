@@ -159,12 +159,9 @@ class BayesianMF:
         likelihood = checks.choice("likelihood", self.likelihood, LIKELIHOODS)
         rng = torch.Generator(device).manual_seed(checks.seed(self.seed))
         user, item = (torch.from_numpy(code.astype("int64")).to(device) for code in (train.user, train.item))
-        P = self._side(
-            train.user, train.item, train.n_users, train.n_items, user_features, "user", n_coefs, device, lean
-        )
-        Q = self._side(
-            train.item, train.user, train.n_items, train.n_users, item_features, "item", n_coefs, device, lean
-        )
+        both, how = (train.n_users, train.n_items), (n_coefs, device, lean)
+        P = self._side(train.user, train.item, *both, user_features, "user", *how)
+        Q = self._side(train.item, train.user, *both[::-1], item_features, "item", *how)
         sittings = Sittings(train, self.windows, device, lean)
         stars = LIKELIHOODS[likelihood](train, P, sittings, noise_df, device)
         Q.rows[:, 1:].normal_(0, 0.1, generator=rng)

@@ -98,8 +98,8 @@ def draw_block(chain: Block, part: Ratings, mean: float, users: Gaussians | None
         warnings.filterwarnings("ignore", message="the chain has not settled")
         chain.fit(part)
     rows = [draws[:, :-1] * size for draws in (chain.user_draws_, chain.item_draws_)]
-    found = [gaussians_of(one).moved(by) for one, by in zip(rows, (user_off, item_off), strict=True)]
-    return Found(*found, time.perf_counter() - start)
+    of_users, of_items = (gaussians_of(one).moved(by) for one, by in zip(rows, (user_off, item_off), strict=True))
+    return Found(of_users, of_items, time.perf_counter() - start)
 
 
 def gaussians_of(draws: Tensor) -> Gaussians:

@@ -22,10 +22,10 @@ metrics models plots
 training.optimizer training.losses training.start
 negatives bpr softmax
 blocks gibbs chains sittings averages gaussian ordered
-loaders learner training.fit baselines als bayes
+loaders learner training.fit training.parallel baselines als bayes informed propagation
 implicit_als item_item neighbours ease interpret maps evaluation diversity
 saving.atomic saving.packing saving.packing_bayes saving.packing_choices saving.packing_items saving.packing_models
-saving.cards saving.storage saving.mapped
+saving.cards saving.storage saving.mapped training.checkpoint
 recommend.topk recommend.catalogue recommend.average_rows recommend.fold_in recommend.drawn_fold_in recommend.served
 recommend.draws recommend.served_items recommend.choices recommend.mapped recommend.serving recommend.seen
 recommend.newcomer recommend.batch recommend.recommender recommend.rate_page spark
