@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import partial
 from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
@@ -159,14 +160,13 @@ class BayesianMF:
         likelihood = checks.choice("likelihood", self.likelihood, LIKELIHOODS)
         rng = torch.Generator(device).manual_seed(checks.seed(self.seed))
         user, item = (torch.from_numpy(code.astype("int64")).to(device) for code in (train.user, train.item))
-        both, how = (train.n_users, train.n_items), (n_coefs, device, lean)
-        P = self._side(train.user, train.item, *both, user_features, "user", *how)
-        Q = self._side(train.item, train.user, *both[::-1], item_features, "item", *how)
+        side = partial(self._side, n_coefs=n_coefs, device=device, overrelaxation=lean)
+        P = side(train.user, train.item, train.n_users, train.n_items, user_features, "user")
+        Q = side(train.item, train.user, train.n_items, train.n_users, item_features, "item")
         sittings = Sittings(train, self.windows, device, lean)
         stars = LIKELIHOODS[likelihood](train, P, sittings, noise_df, device)
         Q.rows[:, 1:].normal_(0, 0.1, generator=rng)
-        tables = (P.rows, Q.rows, Q.rows)
-        kept = [torch.empty(n_samples, *table.shape, dtype=torch.float16, device=device) for table in tables]
+        kept = [torch.empty(n_samples, *one.rows.shape, dtype=torch.float16, device=device) for one in (P, Q, Q)]
         kept += [torch.empty(n_samples, 2, n_coefs, device=device) for _ in (P, Q)]
         trace: list[float] = []
         for sweep in tqdm(range(burn_in + n_samples), desc="sweeps", disable=hidden):

@@ -52,8 +52,8 @@ class Found(NamedTuple):
 class Informed(Side):
     """One side of a block, some of whose rows are known beforehand, each as a Gaussian of its own."""
 
-    def __init__(self, known: Gaussians, *args: Any):
-        super().__init__(*args)
+    def __init__(self, known: Gaussians, *args: Any, **how: Any):
+        super().__init__(*args, **how)
         last = [part.mean(dim=0, keepdim=True) for part in known]  # for the row of whoever nobody has met: not used
         self.known = Gaussians(*(torch.cat(both) for both in zip(known, last, strict=True)))
         self.prior = self.rows = self.known.mean
@@ -76,9 +76,9 @@ class Block(BayesianMF):
 
     known: dict[str, Gaussians | None]
 
-    def _side(self, *args: Any) -> Side:
+    def _side(self, *args: Any, **how: Any) -> Side:
         known = self.known[args[5]]
-        return Side(*args) if known is None else Informed(known, *args)
+        return Side(*args, **how) if known is None else Informed(known, *args, **how)
 
 
 def draw_block(chain: Block, part: Ratings, mean: float, users: Gaussians | None, items: Gaussians | None) -> Found:
