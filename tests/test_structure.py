@@ -32,12 +32,7 @@ recommend.seen recommend.serving recommend.newcomer recommend.batch recommend.re
 results results.bands advice
 exercises
 """
-TESTED_WITH = {
-    "recommend.average_rows",
-    "recommend.served",
-    "recommend.served_towers",
-    "recommend.serving",
-}  # through what calls them
+TESTED_WITH = {f"recommend.{name}" for name in ("average_rows", "served", "served_towers")}  # through what calls them
 PLACES = {name: place for place, name in enumerate(ORDER.split())}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
