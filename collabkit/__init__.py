@@ -43,6 +43,8 @@ _MODULE = {  # and once more in __init__.pyi, for type checkers and editors, who
     "bpr_loss": "bpr",
     "Negatives": "negatives",
     "SampledSoftmax": "softmax",
+    "TwoTower": "towers",
+    "Index": "index",
     "evaluate": "evaluation",
     "cross_validate": "evaluation",
     "evaluate_ranking": "evaluation",

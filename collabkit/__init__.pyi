@@ -21,6 +21,7 @@ from collabkit.features import film_features as film_features
 from collabkit.features import popularity as popularity
 from collabkit.features import who_rated as who_rated
 from collabkit.implicit_als import ImplicitALS as ImplicitALS
+from collabkit.index import Index as Index
 from collabkit.interpret import item_biases as item_biases
 from collabkit.interpret import item_components as item_components
 from collabkit.interpret import mean_overlap as mean_overlap
@@ -62,5 +63,6 @@ from collabkit.splits import leave_last_out as leave_last_out
 from collabkit.splits import random_split as random_split
 from collabkit.splits import strong_generalization as strong_generalization
 from collabkit.splits import temporal_split as temporal_split
+from collabkit.towers import TwoTower as TwoTower
 
 __version__: str

@@ -141,6 +141,9 @@ def crossed(model: nn.Module, users: Tensor, items: Tensor) -> Tensor:
 
     One matrix product for a model that has :class:`Tables`; any other scores all pairs.
     """
+    towers: Any = model
+    if hasattr(model, "item_vectors"):  # which makes those asked for, where its tables would be of everybody
+        return towers.user_vectors(users) @ towers.item_vectors(items).T
     if (found := tables_of(model)) is None:
         pairs = torch.stack([users.repeat_interleave(len(items)), items.repeat(len(users))], dim=1)  # (B · C, 2)
         return model(pairs).view(len(users), len(items))

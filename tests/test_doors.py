@@ -93,12 +93,13 @@ SIZES = {"n_users": 3, "n_items": 4, "n_factors": 5}
 MODELS = {one.__name__: one for one in (kit.DotProduct, kit.DotProductBias, kit.DotProductBiasParams, kit.EmbeddingNet)}
 IN_STARS = MODELS.copy()  # what has a range of stars
 MODELS["BPR"] = kit.BPR
+TOWERS = {"TwoTower": kit.TwoTower}  # without a range, and with one factor at least
 QUICKLY = {"ALS": {"n_sweeps": 1}, "ImplicitALS": {"n_sweeps": 1}}  # settings of what takes its time by default
 QUICKLY["BayesianMF"] = {"n_samples": 2, "burn_in": 0, "progress": False}
 
 
 def built(name: str, parameter: str):
-    return lambda v: MODELS[name](**SIZES | {parameter: v})
+    return lambda v: (MODELS | TOWERS)[name](**SIZES | {parameter: v})
 
 
 def fitted(name: str, parameter: str):
@@ -140,6 +141,24 @@ NUMBERS |= {
     ("SampledSoftmax", "n_negatives"): (lambda v: kit.SampledSoftmax(RATINGS, n_negatives=v), *COUNT),
     ("mmr", "relevance"): (lambda v: kit.mmr(LISTS, VECTORS, relevance=v), 0.5, (None, 1)),
     ("mmr", "k"): (lambda v: kit.mmr(LISTS, VECTORS, k=v), *COUNT),
+}
+NUMBERS |= {("TwoTower", one): (built("TwoTower", one), 3, (1, None)) for one in ("n_users", "n_items", "n_factors")}
+NUMBERS["TwoTower", "temperature"] = built("TwoTower", "temperature"), 0.5, (0, None)
+NUMBERS["TwoTower", "id_dropout"] = built("TwoTower", "id_dropout"), 0.5, (None, 1)
+
+
+def index(**settings):
+    pytest.importorskip("usearch", reason="pip install 'collabkit[index]'")
+    return kit.Index(**settings).build(np.eye(4))
+
+
+NUMBERS |= {
+    ("Index", "links"): (lambda v: index(links=v), 3, (2, 512)),
+    ("Index", "width"): (lambda v: index(width=v), 3, (1, 100_000)),
+    ("Index", "threads"): (lambda v: index(threads=v), 3, (1, 1024)),
+    ("Index.query", "k"): (lambda v: index().query(X, k=v), 3, (1, None)),
+    ("Index.query", "width"): (lambda v: index().query(X, width=v), 3, (1, 1_000_000)),
+    ("Index.query", "threads"): (lambda v: index().query(X, threads=v), 3, (1, 1024)),
 }
 ANY_SIGN = {"relevant", "at_least", "zero_at"}  # below every rating: then everything is relevant
 BAD = [-1, math.nan, math.inf, -math.inf, np.float32("nan"), 10**400, True, "3", b"3", [3], 3j, np.datetime64(3, "ns")]

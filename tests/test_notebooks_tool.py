@@ -93,6 +93,23 @@ def test_setup_is_written_over_the_old_one_or_third():
     assert cell.metadata["tags"] == ["setup", "hide-input"] and cell.source == notebooks.setup_source()
 
 
+@pytest.mark.parametrize(
+    ("code", "package"),
+    [
+        ("from collabkit import Index, Recommender", "usearch"),
+        ("import numpy as np\nfrom collabkit import (\n    Index,\n)", "usearch"),
+        ("from collabkit import Recommender\nimport pandas as pd\npd.Index([1])", ""),
+    ],
+)
+def test_a_notebook_with_an_index_brings_its_package(code, package):
+    nb = toy.chapter()
+    nb.cells[4].source = code
+    setup = notebooks.set_up(nb).cells[2].source
+    assert setup == notebooks.setup_source(extra=package)
+    assert ('"collabkit optuna usearch".split()' in setup and '*sources, "usearch"]' in setup) == bool(package)
+    compile(setup, "setup", "exec")
+
+
 def test_url_comes_from_pyproject(tmp_path):
     assert notebooks.repository_url(tmp_path) == notebooks.PLACEHOLDER_URL
     (tmp_path / "pyproject.toml").write_text('[project.urls]\nRepository = "https://github.com/me/kit.git"\n')

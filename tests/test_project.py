@@ -118,9 +118,10 @@ def test_the_package_imports_only_what_it_declares():
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 imported.add(str(node.module).partition(".")[0])
     owners = packages_distributions()
-    engine = {Requirement(line).name for line in EXTRAS["spark"]}  # which spark.py asks for when it is used
-    used = {canonicalize_name(owners[name][0]) for name in imported - sys.stdlib_module_names - {"collabkit"} - engine}
-    assert used <= {canonicalize_name(Requirement(line).name) for line in BASE}
+    extras = [*EXTRAS["index"], *EXTRAS["spark"]]  # which are asked for when they are used
+    used = {canonicalize_name(owners.get(name, [name])[0]) for name in imported - sys.stdlib_module_names}
+    declared = {canonicalize_name(Requirement(line).name) for line in [*BASE, *extras]}
+    assert used <= declared | {"collabkit"}
 
 
 @pytest.mark.parametrize("pattern", PROJECT["tool"]["setuptools"]["package-data"]["collabkit"])

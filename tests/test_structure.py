@@ -24,15 +24,15 @@ negatives bpr softmax
 blocks gibbs chains sittings averages gaussian ordered
 loaders learner training.fit training.parallel baselines als bayes informed propagation
 implicit_als item_item neighbours ease interpret maps evaluation diversity
-saving.atomic saving.packing saving.packing_bayes saving.packing_choices saving.packing_items saving.packing_models
-saving.cards saving.storage saving.mapped training.checkpoint
+saving.atomic index towers saving.packing saving.packing_bayes saving.packing_choices saving.packing_items
+saving.packing_towers saving.packing_models saving.cards saving.storage saving.mapped training.checkpoint
 recommend.topk recommend.catalogue recommend.average_rows recommend.fold_in recommend.drawn_fold_in recommend.served
-recommend.draws recommend.served_items recommend.choices recommend.mapped recommend.serving recommend.seen
-recommend.newcomer recommend.batch recommend.recommender recommend.rate_page spark
+recommend.served_towers recommend.candidates recommend.draws recommend.served_items recommend.choices recommend.mapped
+recommend.seen recommend.serving recommend.newcomer recommend.batch recommend.recommender recommend.rate_page spark
 results results.bands advice
 exercises
 """
-TESTED_WITH = {"recommend.average_rows", "recommend.served"}  # through what calls them
+TESTED_WITH = {f"recommend.{name}" for name in ("average_rows", "served", "served_towers")}  # through what calls them
 PLACES = {name: place for place, name in enumerate(ORDER.split())}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from collabkit import interpret, movielens, plots, results
+from collabkit.index import Nearest
 from collabkit.learner import RankingLearner, RatingLearner
 from collabkit.recommend.newcomer import Explanation, NewUser
 from collabkit.results.bands import Band
@@ -88,6 +89,8 @@ assert_type(band("small-2016/course/dot"), Band)
 recommender = Recommender(DotProductBias(3, 4, 5), ratings)
 ease = EASE(penalty=50, at_least=4).fit(ratings)
 assert_type(ease.with_history(split.train), EASE)
+towers = TwoTower(3, 4, 5, item_features=film_features(ratings), temperature=0.1)
+assert_type(towers.item_vectors(torch.arange(2)), Tensor)
 nearest = ItemKNN(n_neighbours=20).fit(ratings)
 assert_type(ItemKNNStars(shrink=30).fit(ratings).predict(1, [10, 20]), np.ndarray)
 for served in (PopularityBaseline().fit(ratings), ImplicitALS().fit(ratings), als, bayes, ease, nearest):
@@ -98,6 +101,11 @@ assert_type(recommender.fold_in({10: 5, 20: 0.5}), NewUser)
 assert_type(recommender.explain(1, "b", n=None), Explanation)
 lists = mmr(recommender.recommend(["a", "b"], k=50), film_features(ratings), relevance=0.5)
 assert_type(intra_list_diversity(lists, film_features(ratings)), float)
+index = Index.of(recommender, links=8)
+index.save("films.index")
+assert_type(Index.load(Path("films.index")).query(towers.user_vectors(), k=3, exclude=[[1], ["a"]]), Nearest)
+both = recommender.recommend([1, 2], k=5, candidates=recommender.recommend([1, 2], k=200, index=index))
+assert_type(both, pd.DataFrame)
 recommender.save("model.safetensors", scores={"rmse": 0.9, "by": "me"})
 assert_type(Recommender.load(Path("model.safetensors")), Recommender)
 RatePage(recommender).save("page.html")

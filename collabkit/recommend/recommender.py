@@ -15,15 +15,17 @@ from numpy.typing import ArrayLike
 from collabkit import checks
 from collabkit.data.pairs import pair_codes_or_last
 from collabkit.data.vocabulary import as_ids
+from collabkit.index import Index
 from collabkit.interpret import most_similar
 from collabkit.ratings import Ratings, fitted_to, rated
+from collabkit.recommend.candidates import from_index, from_table
 from collabkit.recommend.catalogue import Catalogue
 from collabkit.recommend.fold_in import AnyFoldIn
 from collabkit.recommend.newcomer import Explanation, Newcomer, NewUser, checked_stars
 from collabkit.recommend.seen import Seen
 from collabkit.recommend.served import Servable, Served
 from collabkit.recommend.serving import serve
-from collabkit.recommend.topk import top_k
+from collabkit.recommend.topk import best_pairs, top_k
 
 
 class Recommender:
@@ -72,30 +74,43 @@ class Recommender:
         return self.served.predict(*pair_codes_or_last(self.ratings.users, self.ratings.items, users, items))
 
     def recommend(
-        self, user: ArrayLike, k: int = 10, exclude_seen: bool = True, candidates: ArrayLike | None = None
+        self,
+        user: ArrayLike,
+        k: int = 10,
+        exclude_seen: bool = True,
+        candidates: ArrayLike | pd.DataFrame | None = None,
+        index: Index | None = None,
     ) -> pd.DataFrame:
         """The k items with the most predicted stars, exactly; ties in the order of their ids.
 
         Args:
             user: one id, or a list or array of them.
             exclude_seen: leave out what the user has rated.
-            candidates: ids to choose from; all of them unless told.
+            candidates: ids to choose from; all of them unless told. A table with columns ``user, item``, such as
+                another recommender's lists of these users, gives each user their own.
+            index: of :meth:`collabkit.Index.of` this recommender, which proposes the k items: nearly the same ones,
+                without looking at all.
 
         Returns: columns ``item, label, stars``, indexed by rank from 1, with fewer than k rows when fewer items
         remain. For several users, a first column ``user``, and the same tables one below the other. The stars are
         those of :meth:`predict`, to the bit.
-        Raises: ``KeyError`` for an unknown user or candidate.
+        Raises: ``KeyError`` for an unknown user or candidate; ``ValueError`` for an index of other items or of another
+            model, and for both candidates and an index.
         """
-        exclude_seen, users = checks.flag("exclude_seen", exclude_seen), self._user_codes(user)
-        items = np.arange(self.ratings.n_items) if candidates is None else np.unique(self._catalogue.codes(candidates))
-        place, item, stars = top_k(
-            self.served.predict,
-            users,
-            items,
-            checks.whole("k", k, at_least=1),
-            self._seen.of(users) if exclude_seen else None,
-            self.served.scores,
-        )
+        users, k = self._user_codes(user), checks.whole("k", k, at_least=1)
+        seen = self._seen.of(users) if checks.flag("exclude_seen", exclude_seen) else None
+        if index is not None and candidates is not None:
+            raise ValueError("an index proposes candidates by itself: give either candidates or an index.")
+        if index is not None:
+            pairs = from_index(index, self.served, self.ratings, users, k, seen)
+            place, item, stars = best_pairs(self.served.predict, users, *pairs, k)
+        elif isinstance(candidates, pd.DataFrame):
+            pairs = from_table(candidates, self.ratings, users)
+            place, item, stars = best_pairs(self.served.predict, users, *pairs, k, seen)
+        else:
+            every = np.arange(self.ratings.n_items)
+            items = every if candidates is None else np.unique(self._catalogue.codes(candidates))
+            place, item, stars = top_k(self.served.predict, users, items, k, seen, self.served.scores)
         lists = self._catalogue.table(item, stars=stars)
         lists.index = pd.Index(1 + np.arange(len(place)) - np.searchsorted(place, place), name="rank")
         if pd.api.types.is_list_like(user):
@@ -117,15 +132,16 @@ class Recommender:
     def similar_items(self, item: int | str, k: int = 10) -> pd.DataFrame:
         """The k items whose factors point most nearly the same way; see :func:`collabkit.similar_items`.
 
-        Only items with training ratings: the factors of others say nothing. Those of ``BayesianMF`` are the factors of
-        all draws, end to end: a draw turns them as it likes, so that their mean says nothing, and their angles stay.
+        Only items with training ratings: the factors of others say nothing. (Of a :class:`collabkit.TwoTower` with
+        features, the film asked for may do without.) Those of ``BayesianMF`` are the factors of all draws, end to end:
+        a draw turns them as it likes, so that their mean says nothing, and their angles stay.
         Of ``EASE``, ``ItemKNN`` and ``ItemKNNStars`` it is the k items that say most for this one, with their weights.
 
         Raises: ``KeyError`` for an unknown item; ``ValueError`` for one without training ratings, and for a model of
             biases alone; ``TypeError`` for one whose items have no factors.
         """
         code = self._catalogue.codes(item)[0]
-        if not self._catalogue.counts[code]:
+        if not self._catalogue.counts[code] and not self.served.places_cold_items:
             raise ValueError(f"{self.ratings.labels[code]!r} has no training ratings: its factors mean nothing.")
         rated = np.flatnonzero(self._catalogue.counts)
         k = checks.whole("k", k, at_least=1)

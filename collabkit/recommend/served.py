@@ -40,7 +40,10 @@ class Served:
     Attributes:
         model: the model itself, which is what a file keeps.
         scores: a shortcut to its lists, when there is one.
+        places_cold_items: whether an item without training ratings has a place among the others.
     """
+
+    places_cold_items = False
 
     def __init__(self, model: PredictorByCode):
         self.model: Any = copy.copy(model)  # which a second fit does not reach
@@ -49,6 +52,22 @@ class Served:
     def predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Stars ``(n,)`` for pairs of codes; the same bits whoever else is asked for."""
         return in_batches(self.model.predict_codes, users, items)
+
+    def item_rows(self) -> np.ndarray:
+        """``[bias, factors]`` of each item ``(I, 1 + K)``, whose products with :meth:`user_rows` order all lists."""
+        return self._dot_scores().items[:-1, 1:].float().cpu().numpy()
+
+    def user_rows(self, users: np.ndarray) -> np.ndarray:
+        """``[1, factors]`` of these users, by code ``(n, 1 + K)``."""
+        return self._dot_scores().users[torch.from_numpy(users), 1:].float().cpu().numpy()
+
+    def _dot_scores(self) -> DotScores:
+        if type(self.scores) is not DotScores:
+            raise TypeError(
+                f"{type(self.model).__name__} has no vectors that an index could hold: that takes a model whose score "
+                "is a dot product of a row for the user and one for the item, such as TwoTower or ImplicitALS."
+            )
+        return self.scores
 
     def similarity(self, code: int) -> np.ndarray:
         """How nearly the factors of each item point the same way as those of this one ``(I,)``."""

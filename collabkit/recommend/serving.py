@@ -14,6 +14,7 @@ from collabkit.recommend.choices import ServedChoices
 from collabkit.recommend.draws import ServedDraws
 from collabkit.recommend.served import Servable, Served, ServedModule
 from collabkit.recommend.served_items import ServedItems
+from collabkit.recommend.served_towers import ServedTowers
 from collabkit.tables import as_module
 
 
@@ -28,7 +29,8 @@ def serve(model: Servable | Served, ratings: Ratings, device: torch.device) -> S
         if hasattr(model, "users_") and not hasattr(model, "as_module"):  # fitted, and for stars alone
             name = type(model).__name__
             raise TypeError(f"{name} has no scores by code, which lists take: it needs predict_codes(users, items).")
-        return ServedModule(as_module(model), ratings, device)
+        module = as_module(model)
+        return (ServedTowers if hasattr(module, "item_vectors") else ServedModule)(module, ratings, device)
     checks.fitted(model)
     if not (hasattr(model, "users_") and hasattr(model, "items_")):
         name = type(model).__name__

@@ -148,6 +148,22 @@ def top_k(
     return row, item, stars
 
 
+def best_pairs(
+    predict: Predict, users: np.ndarray, place: np.ndarray, items: np.ndarray, k: int, seen: csr_matrix | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``top_k`` of candidates of each user's own: pairs of a place in ``users`` and an item code ``(n,)``."""
+    if seen is not None:
+        theirs, n = seen[users], seen.shape[1]
+        gone = np.repeat(np.arange(len(users)), np.diff(theirs.indptr)) * n + theirs.indices
+        left = ~np.isin(place * n + items, gone)
+        place, items = place[left], items[left]
+    stars = in_batches(predict, users[place], items)
+    order = np.lexsort((items, -stars, place))
+    place, items, stars = place[order], items[order], stars[order]
+    best = np.arange(len(place)) - np.searchsorted(place, place) < k
+    return place[best], items[best], stars[best]
+
+
 def _chunk(
     predict: Predict,
     users: np.ndarray,

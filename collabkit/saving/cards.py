@@ -15,6 +15,8 @@ ABOUT = {
     "number of stars.",
     "ImplicitALS": "It ranks: a score is the dot product of a user's and an item's factors, near 1 where the user is "
     "expected to choose the item, and no number of stars.",
+    "TwoTower": "It ranks: a score is the dot product of two vectors, which a user's and an item's tower make of their "
+    "ids and features, and no number of stars. The features are in the file.",
     "EmbeddingNet": "A neural net: it scores a user's and an item's factors, laid end to end.",
     "BayesianMF": "Bayesian matrix factorization: a score is the mean over many draws from the posterior, in each of "
     "which it is the dot product of a user's and an item's factors, plus a bias for each of the two. Features it was "
@@ -34,7 +36,8 @@ ORDERED = (
     "is the mean over their probabilities."
 )
 KNOWS = {"BayesianMF": "nothing of them but the features that it was given"}
-FOLDS_NOBODY = ("BPR", "EmbeddingNet")
+KNOWS["TwoTower"] = KNOWS["BayesianMF"]
+FOLDS_NOBODY = ("BPR", "EmbeddingNet", "TwoTower")
 ABOUT["DotProductBiasParams"] = ABOUT["DotProductBias"]
 
 

@@ -20,6 +20,7 @@ from collabkit.saving.packing import plain_number, same_json
 from collabkit.saving.packing_bayes import pack_bayes, unpack_bayes
 from collabkit.saving.packing_choices import pack_choices, unpack_choices
 from collabkit.saving.packing_items import ITEM_ITEM, pack_items, unpack_items
+from collabkit.saving.packing_towers import pack_towers, unpack_towers
 from collabkit.tables import put
 
 Model = nn.Module | BayesianMF | ImplicitALS | ItemItem  # what a file can hold
@@ -40,6 +41,8 @@ def pack_model(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if isinstance(model, ImplicitALS):
         return pack_choices(model)
     name = type(model).__name__
+    if name == "TwoTower" and isinstance(model, nn.Module):
+        return pack_towers(model)
     if name not in CLASSES or not isinstance(model, nn.Module):
         raise ValueError(
             f"{name} cannot be saved as a recommender: the file holds numbers and no code, so a reader can only build "
@@ -88,6 +91,8 @@ def unpack_model(description: dict[str, Any], tensors: dict[str, Tensor], in_pla
         return unpack_choices(description, tensors)
     if name in tuple(ITEM_ITEM):  # of a list, which a file may hold, a dictionary knows no hash
         return unpack_items(description, tensors)
+    if name == "TwoTower":
+        return unpack_towers(description, tensors)
     if name not in tuple(CLASSES):
         raise ValueError(f"the model is of class {name!r}, which collabkit does not have.")
     if not same_json(describe(name, tensors, description.get("y_range")), description):

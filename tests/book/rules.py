@@ -95,7 +95,7 @@ def setup_cell(chapter: Chapter) -> Iterator[str]:
     found = [n for n, cell in enumerate(chapter.cells) if "setup" in tags(cell)]
     if found != [2]:
         yield "the third cell, and no other, is the set-up cell: run `python tools/notebooks.py setup`"
-    elif chapter.cells[2].source != notebooks.setup_source():
+    elif chapter.cells[2].source != notebooks.setup_source(extra=notebooks.needs(chapter.nb)):
         yield "the set-up cell differs from the generated one: run `python tools/notebooks.py setup`"
 
 

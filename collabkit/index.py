@@ -1,0 +1,257 @@
+"""Index: the nearest of very many vectors by inner product, found without looking at all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from collabkit import checks
+from collabkit.data.vocabulary import as_ids
+from collabkit.saving.atomic import write_together
+
+MAGIC, FORMAT, HASH = b"collabkit index\n", 1, hashlib.sha256().digest_size
+NOT_THERE = "an index needs the package usearch: pip install 'collabkit[index]', or pip install usearch."
+DAMAGED = "is damaged: it was truncated or changed after it was saved. Copy it again, or build and save it again."
+
+
+class Nearest(NamedTuple):
+    """What an index found: one row a neighbour, the best first within a query.
+
+    Attributes:
+        query: the row of the query ``(n,)``.
+        item: the id of the neighbour ``(n,)``.
+        score: their inner product ``(n,)``, in float32.
+    """
+
+    query: np.ndarray
+    item: np.ndarray
+    score: np.ndarray
+
+
+class Index:
+    r"""An index of vectors, which answers one question quickly and nearly always rightly:
+
+    .. math:: \text{which } k \text{ items } i \text{ have the largest } u^\top v_i \text{ ?}
+
+    Each vector is linked to some with which it has a large product, in a few layers of fewer and fewer vectors (HNSW).
+    A query walks from link to link towards larger products, and keeps the best it has met. It may miss a neighbour.
+
+    The links go by the inner product itself, so that long vectors, which are the answer to many queries, have many.
+    Their mean is taken off all vectors first: that moves the products of one query by one number, so their order
+    stays, and without it vectors that share a direction, as biases make them, would all be linked to the same few.
+
+    Args:
+        links: of a vector, in the lowest layer twice as many; more find more, and take memory.
+        width: candidates kept while a vector is linked; more make better links, more slowly.
+        threads: that build. With one, the same vectors give the same index; with more they need not.
+
+    Attributes:
+        ids: of the vectors ``(I,)``, in the order in which they came.
+        n_factors: K, the length of a vector.
+
+    Raises: ``ModuleNotFoundError`` without the package usearch, which ``pip install 'collabkit[index]'`` brings;
+        ``ValueError`` or ``TypeError`` for a setting outside its range.
+    Source: the graph, :cite:t:`malkov2018hnsw`; its links by inner product, :cite:t:`morozov2018nonmetric`.
+    """
+
+    ids: np.ndarray
+    n_factors: int
+
+    def __init__(self, links: int = 16, width: int = 128, threads: int = 1):
+        self.links = checks.whole("links", links, at_least=2, at_most=512)
+        self.width = checks.whole("width", width, at_least=1, at_most=100_000)
+        self.threads = checks.whole("threads", threads, at_least=1, at_most=1024)
+        _usearch()
+
+    def build(self, vectors: ArrayLike, ids: ArrayLike | None = None) -> Index:
+        """Link these vectors ``(I, K)``; returns itself. What was built before is kept until the new one is whole.
+
+        Args:
+            vectors: numbers, or a tensor.
+            ids: of each, whole numbers or text, none twice; by default 0, 1, 2, ….
+
+        Raises: ``ValueError`` for vectors that are no table ``(I, K)``, for none at all, and for a NaN or an infinity
+            among them; for ids of another number, and for one that comes twice.
+        """
+        rows = _vectors(vectors)
+        names = np.arange(len(rows)) if ids is None else np.array(as_ids(ids))
+        if not rows.size:
+            raise ValueError("vectors has none, so there is nothing to find: give a table (I, K) with a row an item.")
+        if len(names) != len(rows) or len(set(names.tolist())) < len(names):
+            raise ValueError(f"there are {len(names)} ids for {len(rows)} vectors, or one twice: give each its own.")
+        graph = _usearch().Index(
+            ndim=rows.shape[1], metric="ip", dtype="f32", connectivity=self.links, expansion_add=self.width
+        )
+        centre = rows.mean(axis=0, dtype="float64").astype("float32")  # (K,)
+        graph.add(np.arange(len(rows)), rows - centre, threads=self.threads)
+        self._graph, self._centre, self.ids, self.n_factors = graph, centre, names, rows.shape[1]
+        return self
+
+    @classmethod
+    def of(cls, recommender: Any, **settings: Any) -> Index:
+        """An index of the items of a :class:`collabkit.Recommender`, to give back to its ``recommend(…, index=…)``.
+
+        Raises: ``TypeError`` for a model whose score is no dot product of one row of each.
+        """
+        return cls(**settings).build(recommender.served.item_rows(), recommender.ratings.items.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids) if hasattr(self, "ids") else 0
+
+    def query(
+        self,
+        vectors: ArrayLike,
+        k: int = 10,
+        exclude: Sequence[ArrayLike] | None = None,
+        width: int = 64,
+        threads: int = 1,
+    ) -> Nearest:
+        """The k items with the largest inner products; of those found, equal ones in the order of the index.
+
+        Args:
+            vectors: of whom it is asked for ``(n, K)``, or of one ``(K,)``.
+            k: how many of each. Who has fewer left gets fewer.
+            exclude: for each query, ids that it is not to be given, such as what a user has seen: so many more are
+                looked for, and these left out. An id that the index does not have is passed over.
+            width: candidates kept on the walk, and never fewer than twice those looked for: more find more, and take
+                longer.
+            threads: that share the queries.
+
+        Raises: ``ValueError`` for vectors of another length, a NaN or an infinity, and for another number of lists to
+            exclude than queries; ``NotFittedError`` of scikit-learn, when nothing was built.
+        """
+        k, width = checks.whole("k", k, at_least=1), checks.whole("width", width, at_least=1, at_most=1_000_000)
+        threads, rows = checks.whole("threads", threads, at_least=1, at_most=1024), _vectors(vectors)
+        graph = self._built()
+        if rows.shape[1] != self.n_factors:
+            raise ValueError(f"the vectors have {rows.shape[1]} numbers, those of the index {self.n_factors}.")
+        gone = self._excluded(exclude, len(rows))
+        more = np.bincount(gone // len(self), minlength=len(rows))  # what is excluded may stand before all else
+        asked = np.minimum(k + _rounded_up(more), len(self))  # (n,), of few different sizes
+        parts = [(np.empty(0, dtype="int64"), np.empty(0, dtype="int64"), np.empty(0, dtype="float32"))]
+        for n in np.unique(asked).tolist():
+            these = np.flatnonzero(asked == n)
+            graph.expansion_search = max(width, 2 * n)
+            place, score = _search(graph, rows[these], n, threads)  # (queries, n)
+            parts.append((np.repeat(these, n), place.ravel(), score.ravel()))
+        row, place, score = (np.concatenate(part) for part in zip(*parts, strict=True))
+        left = ~np.isin(row * len(self) + place, gone)
+        order = np.lexsort((place[left], -score[left], row[left]))
+        row, place, score = (one[left][order] for one in (row, place, score))
+        best = np.arange(len(row)) - np.searchsorted(row, row) < k
+        return Nearest(row[best], self.ids[place[best]], score[best] + (rows @ self._centre)[row[best]])
+
+    def vectors(self, places: ArrayLike) -> np.ndarray:
+        """The vectors ``(n, K)`` at these places in the order of ``ids``, but for rounding."""
+        graph = self._built()
+        return np.stack(graph.get(np.asarray(places, dtype="int64").ravel())) + self._centre
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it into one file, whole or not at all. Its last bytes are the hash of the others.
+
+        Raises: ``FileNotFoundError`` for a folder that is not there; ``PermissionError`` for a file that is read-only.
+        """
+        graph = self._built()
+        settings = {"links": self.links, "width": self.width, "threads": self.threads}
+        text = self.ids.dtype.kind not in "iu"
+        parts = {"centre": self._centre.tolist(), "text": text, "ids": self.ids.tolist()}
+        head = json.dumps({"format": FORMAT, "settings": settings, **parts}).encode()
+        content = b"".join([MAGIC, len(head).to_bytes(8, "little"), head, graph.save()])
+        write_together({Path(path): content + hashlib.sha256(content).digest()})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Index:
+        """The index that :meth:`save` wrote: it answers alike. Nothing is unpickled; load only files that you trust.
+
+        Raises: ``FileNotFoundError``; ``ValueError`` for a file that is empty, truncated, changed in any byte, of
+            another format or of another program.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"no file {path}: check its name and its folder, or save an index there first.")
+        content = memoryview(path.read_bytes())
+        if content[: len(MAGIC)] != MAGIC:
+            raise ValueError(f"{path} is no index that collabkit saved, or its beginning is damaged. Check its name.")
+        if hashlib.sha256(content[:-HASH]).digest() != content[-HASH:]:
+            raise ValueError(f"{path} {DAMAGED}")
+        start = len(MAGIC) + 8
+        end = start + int.from_bytes(content[len(MAGIC) : start], "little")
+        head = json.loads(bytes(content[start:end]))
+        if head["format"] != FORMAT:
+            raise ValueError(f"{path} is of format {head['format']}; this collabkit reads {FORMAT}. Build it again.")
+        index = cls(**head["settings"])
+        graph = _usearch().Index.restore(bytes(content[end:-HASH]))
+        index.ids = np.array(head["ids"], dtype=object if head["text"] else "int64")
+        index._graph, index._centre, index.n_factors = graph, np.array(head["centre"], dtype="float32"), graph.ndim
+        return index
+
+    def _built(self) -> Any:
+        if not hasattr(self, "_graph"):
+            from sklearn.exceptions import NotFittedError  # here, since to import scikit-learn takes a second
+
+            raise NotFittedError("this Index has nothing in it yet: call build(vectors, ids) before you ask it.")
+        return self._graph
+
+    def _excluded(self, exclude: Sequence[ArrayLike] | None, n: int) -> np.ndarray:
+        """The places that each query does without, as ``query * I + place``, none twice."""
+        if exclude is None:
+            return np.empty(0, dtype="int64")
+        if len(exclude) != n:
+            raise ValueError(f"exclude has {len(exclude)} lists of ids for {n} queries: give each query one.")
+        lists = [np.asarray(ids, dtype=self.ids.dtype).ravel() for ids in exclude]
+        row, ids = np.repeat(np.arange(n), [len(one) for one in lists]), np.concatenate([self.ids[:0], *lists])
+        order = np.argsort(self.ids)
+        at = order[np.searchsorted(self.ids, ids, sorter=order).clip(max=len(self) - 1)]
+        known = self.ids[at] == ids
+        return np.unique(row[known] * len(self) + at[known])
+
+
+def _search(graph: Any, rows: np.ndarray, n: int, threads: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places and inner products ``(queries, n)``; those are found exactly that the walk does not reach."""
+
+    def found(rows: np.ndarray, exact: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        one = graph.search(rows, n, threads=threads, exact=exact)
+        counts = np.atleast_1d(getattr(one, "counts", len(one)))  # of one query alone, keys end with what was found
+        place, score = np.zeros((len(rows), n), dtype="int64"), np.zeros((len(rows), n), dtype="float32")
+        keys = np.atleast_2d(one.keys)
+        place[:, : keys.shape[1]], score[:, : keys.shape[1]] = keys, 1 - np.atleast_2d(one.distances)
+        return place, score, counts
+
+    if 2 * n > len(graph):
+        return found(rows, exact=True)[:2]
+    place, score, counts = found(rows, exact=False)
+    if (short := counts < n).any():
+        place[short], score[short] = found(rows[short], exact=True)[:2]
+    return place, score
+
+
+def _rounded_up(n: np.ndarray) -> np.ndarray:
+    """To a power of two; 0 stays 0."""
+    return np.where(n > 0, 2 ** np.ceil(np.log2(n.clip(min=1))).astype("int64"), 0)
+
+
+def _usearch() -> Any:
+    try:
+        from usearch import index
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(NOT_THERE) from None
+    return index
+
+
+def _vectors(value: Any) -> np.ndarray:
+    """A float32 table ``(n, K)``."""
+    given = value.detach().cpu().numpy() if hasattr(value, "detach") else value
+    try:
+        rows = np.atleast_2d(np.asarray(given, dtype="float32"))
+    except (TypeError, ValueError):
+        raise TypeError("vectors holds what is no number: it takes a table (n, K).") from None
+    if rows.ndim != 2 or not np.isfinite(rows).all():
+        raise ValueError(f"vectors is {rows.shape}, or has a NaN or an infinity: it takes a table (n, K) of numbers.")
+    return np.ascontiguousarray(rows)
