@@ -65,7 +65,7 @@ bands: venv ## Measure again the scores that chapters are checked against (ONLY=
 	@$(BIN)/python -m benchmarks.bands $(ONLY)
 
 figures: venv ## Measure again what chapters show beside their own fits (ONLY=choices for some).
-	@for name in $(or $(ONLY),choices decays small_tables ranking); do \
+	@for name in $(or $(ONLY),choices decays small_tables shapes ranking); do \
 		OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.$$name || exit 1; \
 	done
 

@@ -1,26 +1,38 @@
-"""Shapes: ten small tables, made up after public ones, to see where a model does worse than means do.
+"""Shapes: ten small tables, made up after public ones, to see where BayesianMF does worse than damped means do.
+
+    python -m benchmarks.shapes                        into collabkit/results/shapes.json (some minutes)
+    python -m benchmarks.shapes "two users"            one of them, the others kept
 
 Each has a size, and is another one for each seed. Together they are short and long, sparse and dense, in whole stars
-and continuous, with a taste to be found and with none.
+and continuous, with a taste to be found and with none. Errors are over all held-out ratings, cold ones included.
 """
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from collabkit import Ratings, Split, random_split
+from benchmarks.results import in_order, kept, write
+from benchmarks.settings import plain
+from collabkit import BayesianMF, MeanBaseline, Ratings, Split, random_split, rmse
+from collabkit.chains import watched
+
+SEEDS = range(10)
+DAMPED = MeanBaseline(damping=4)  # as in exercise 1.3
 
 
-def effects(user: np.ndarray, item: np.ndarray, rng: np.random.Generator, size: float, n_factors: int = 3):
+def effects(
+    user: np.ndarray, item: np.ndarray, rng: np.random.Generator, size: float, n_factors: int = 3
+) -> np.ndarray:
     """What users and items add to a rating: a bias each with this standard deviation, and a dot product with half."""
-    bias = sum(rng.normal(0, size, code.max() + 1)[code] for code in (user, item))
+    biases = [rng.normal(0, size, code.max() + 1)[code] for code in (user, item)]
     P, Q = (rng.normal(size=(code.max() + 1, n_factors))[code] for code in (user, item))
-    return bias + (P * Q).sum(axis=1) * size / 2 / n_factors**0.5
+    return sum(biases) + (P * Q).sum(axis=1) * size / 2 / n_factors**0.5
 
 
 def rare(n: int, size: int, rng: np.random.Generator, power: float) -> np.ndarray:
@@ -128,3 +140,58 @@ SHAPES = {
     "dense and continuous": Shape(dense, 20_000),
     "long tail": Shape(long_tail, 50_000),
 }
+
+
+# ---- what is measured ----
+
+
+def quietly(fit: Callable[[], Any]) -> tuple[Any, bool]:
+    """What it gives, and whether it warned that a chain has not settled."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = fit()
+    return found, any("has not settled" in str(one.message) for one in said)
+
+
+def error(model, split: Split) -> float:
+    rows = split.valid.frame
+    return rmse(split.valid.rating, model.predict(rows["user"], rows["item"]))
+
+
+def moved(model: BayesianMF, train: Ratings) -> float:
+    """How far another chain's predictions are from the mean of both: root mean square over the pairs it watches."""
+    other, _ = quietly(lambda: BayesianMF(seed=model.seed + 1_000, progress=False).fit(train))
+    return rmse(*(one.predict_codes(*watched(train)) for one in (model, other))) / 2
+
+
+def compared(split: Split, seed: int) -> dict[str, Any]:
+    """Of one sample the RMSE of both and, where a chain warned, how far its predictions still moved."""
+    model, warned = quietly(lambda: BayesianMF(seed=seed, progress=False).fit(split.train))
+    found = {"damped means": error(DAMPED.fit(split.train), split), "BayesianMF": error(model, split)}
+    return found | {"moved": moved(model, split.train) if warned else None}
+
+
+def worse(runs: list[dict[str, Any]]) -> tuple[float, float]:
+    """Mean by which BayesianMF is worse, over samples, and the standard error of that mean."""
+    by = [run["BayesianMF"] - run["damped means"] for run in runs]
+    return float(np.mean(by)), float(np.std(by, ddof=1)) / len(by) ** 0.5
+
+
+def settings() -> dict[str, Any]:
+    return plain({"seeds": SEEDS, "damped means": MeanBaseline(damping=DAMPED.damping), "BayesianMF": BayesianMF()})
+
+
+def main(wanted: list[str]) -> None:
+    shapes = kept("shapes", wanted).get("shapes", {})
+    for name in wanted or SHAPES:
+        runs = [compared(SHAPES[name].split(seed), seed) for seed in SEEDS]
+        runs = [{key: value if value is None else round(value, 5) for key, value in run.items()} for run in runs]
+        shapes[name] = {"ratings": SHAPES[name].n, "runs": runs}
+        by, doubt = worse(runs)
+        told = [run["moved"] for run in runs if run["moved"]]
+        print(f"{name:32} {by:+.4f} ± {doubt:.4f}; warned {len(told)} of {len(runs)}, moved by {told}", flush=True)
+        write("shapes", {"settings": settings(), "shapes": in_order(SHAPES, shapes)})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -18,7 +18,7 @@ from collabkit.averages import design, left_over
 from collabkit.chains import Chain, chain_of, watched
 from collabkit.data.pairs import pair_codes_or_last
 from collabkit.gaussian import Gaussian
-from collabkit.gibbs import Features, Side
+from collabkit.gibbs import Features, Side, alike
 from collabkit.ordered import Ordered
 from collabkit.ratings import Ratings, Vocabulary, rated
 from collabkit.sittings import Moods, Sitting, Sittings, mood_of
@@ -59,7 +59,7 @@ class BayesianMF:
         n_samples: draws that are kept, one a sweep. They stay in memory, as float16.
         seed: of everything random here.
         burn_in: sweeps before the first draw that is kept.
-        noise_df: ν, above 2; a large number, up to 1e9, gives all users one noise.
+        noise_df: ν, above 2; up to 1e9, which gives all users one noise. Raised where users have fewer than 20 ratings.
         overrelaxation: ρ, from 0 to 0.99: how far a draw leans to the other side of its mean than the one before. The
             posterior stays the same, and where features make a chain slow, fewer draws do.
         windows: sizes in seconds, such as a day, an hour and ten minutes, ``(86_400, 3_600, 600)``. In each of them, a
@@ -76,7 +76,7 @@ class BayesianMF:
             belongs to a user or item that nobody has met. Their scores are in units of ``unit_``.
         item_means_: conditional means of the item rows, given the user table of the same draw.
         user_priors_, item_priors_: of that last row, the prior mean and precision in each draw ``(S, 2, 1 + K)``.
-        precisions_: α in each draw ``(S,)``, in 1/units²; ``noise_df_`` is ν.
+        precisions_: α in each draw ``(S,)``, in 1/units²; ``noise_df_`` is the ν of this table.
         unit_: the power of two nearest to the standard deviation of the ratings, in stars; 1 for stars up to five.
             Ratings are divided by it, so that the priors and float16 suit those of any size.
         trace_: RMSE on the training ratings in stars after each sweep, burn-in included.
@@ -89,8 +89,8 @@ class BayesianMF:
     and no ratings is answered from its features. Predictions change with another fit alone, not with a setting.
     :class:`collabkit.Recommender` makes lists of them.
 
-    Warns: when the chain has not settled: split R-hat is above 1.1 for the predictions of 250 training pairs and as
-    many random ones, or there are fewer than four draws. Take more sweeps. ``chain`` says how far predictions move.
+    Warns: when the chain has not settled: of the predictions of 250 training pairs and as many random ones, split R-hat
+    is above 1.1 and the Monte Carlo error above a twentieth of the noise. More sweeps help; ``chain`` says how far.
 
     Source: :cite:t:`salakhutdinov2008bayesian`; prior means from features :cite:t:`simm2017macau`; how far a careful
     Bayesian baseline goes :cite:t:`rendle2019difficulty`; overrelaxation :cite:t:`adler1981over`.
@@ -153,7 +153,7 @@ class BayesianMF:
         n_coefs = 1 + checks.whole("n_factors", self.n_factors, at_least=0)
         n_samples = checks.whole("n_samples", self.n_samples, at_least=1)
         burn_in = checks.whole("burn_in", self.burn_in, at_least=0)
-        noise_df = checks.number("noise_df", self.noise_df, above=2, at_most=1e9)
+        noise_df = alike(checks.number("noise_df", self.noise_df, above=2, at_most=1e9), train.user)
         lean = checks.number("overrelaxation", self.overrelaxation, at_least=0, at_most=0.99)
         hidden = None if self.progress is None else not checks.flag("progress", self.progress)
         device = checks.device(self.device)
@@ -207,7 +207,7 @@ class BayesianMF:
         return chain_of(torch.stack(list(LIKELIHOODS[self.likelihood_].by_draw(self, *self._at(users, items)))))
 
     def _warn_unless_settled(self, found: Chain) -> None:
-        if not found.settled:
+        if found.moves(self.trace_[-1]):
             warnings.warn(
                 f"the chain has not settled: the halves of its {self.n_samples} draws still differ, and a prediction "
                 f"has a Monte Carlo error of {found.error:.2f} stars (R-hat {found.r_hat:.2f}). "

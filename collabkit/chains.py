@@ -11,6 +11,7 @@ from collabkit.ratings import Ratings
 
 WATCHED = 250  # training pairs, and as many random ones
 SETTLED = 1.1  # the usual bound on R-hat
+FELT = 0.05  # of the noise of a rating: an error of predictions that adds a thousandth to their RMSE
 
 
 class Chain(NamedTuple):
@@ -38,6 +39,10 @@ class Chain(NamedTuple):
     @property
     def settled(self) -> bool:
         return self.r_hat <= SETTLED
+
+    def moves(self, noise: float) -> bool:
+        """Whether it has not settled, by more than is nothing beside the noise of a rating, a standard deviation."""
+        return not self.settled and self.error > FELT * noise
 
 
 def watched(train: Ratings) -> tuple[np.ndarray, np.ndarray]:

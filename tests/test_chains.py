@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from collabkit.chains import chain_of
+from collabkit.chains import FELT, chain_of
 
 
 def autoregressive(rho: float, S: int = 400, n: int = 2000) -> torch.Tensor:
@@ -39,3 +39,12 @@ def test_of_an_odd_number_the_first_is_left_out():
 def test_too_few_draws_say_nothing_and_equal_ones_all():
     assert chain_of(torch.randn(3, 5)) == (float("inf"), 0, float("inf"))
     assert chain_of(torch.ones(8, 5)) == (1, 8, 0)
+
+
+def test_an_error_that_is_nothing_beside_the_noise_is_no_matter():
+    drifting = chain_of(autoregressive(0.0) + torch.linspace(0, 3, 400)[:, None])
+    assert not drifting.settled
+    assert drifting.moves(noise=drifting.error / FELT * 0.9)
+    assert not drifting.moves(noise=drifting.error / FELT * 1.1)
+    assert chain_of(torch.randn(3, 5)).moves(noise=1e9)
+    assert not chain_of(autoregressive(0.0)).moves(noise=1e-9)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from collabkit.gibbs import Side, gaussian_draw, overrelaxed, with_ones
+from collabkit.gibbs import Side, alike, gaussian_draw, overrelaxed, with_ones
 from tests.contracts import OneDevice
 from tests.tables import random_ratings
 
@@ -135,3 +135,12 @@ def test_one_table_shares_its_ridge_with_the_ones_and_several_do_not():
     for features, widths in ((None, [1]), ({}, [1]), (a, [4]), ({"a": a, "b": b}, [1, 3, 2])):
         X, found = with_ones(features, 2, "item")
         assert (X.shape, found) == ((2, sum(widths)), widths)
+
+
+def test_users_with_few_ratings_are_expected_to_be_alike():
+    each = np.repeat(np.arange(10), 4)
+    assert alike(5.0, each) == pytest.approx(25)
+    assert alike(1e9, each) == 1e9
+    assert alike(5.0, np.repeat(np.arange(3), 20)) == 5
+    few_and_many = np.concatenate([np.repeat(np.arange(1000), 2), np.full(2000, 1000)])
+    assert alike(5.0, few_and_many) == 5  # it is about the users of most ratings

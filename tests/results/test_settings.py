@@ -17,6 +17,7 @@ from benchmarks import (
     official,
     ranking,
     reproduce,
+    shapes,
     sittings,
     small_tables,
     speed,
@@ -152,6 +153,12 @@ def check_small_tables(stored):
             for models in by_size.values():
                 assert list(models) == list(compared)
                 assert {len(runs) for runs in models.values()} == {len(small_tables.SEEDS)}
+
+
+def check_shapes(stored):
+    assert stored["settings"] == shapes.settings()
+    assert list(stored["shapes"]) == list(shapes.SHAPES)
+    assert {len(shape["runs"]) for shape in stored["shapes"].values()} == {len(shapes.SEEDS)}
 
 
 def check_speed(stored):
