@@ -20,10 +20,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -163,20 +164,48 @@ def one_size(n: int, bs: int) -> dict:
     }
 
 
+def clocks() -> Clocks:
+    wait()
+    return time.perf_counter(), time.process_time()
+
+
+def by_sweep(fit: Callable[[], Any]) -> list[Clocks]:
+    """Of a fit of BayesianMF: what comes before the first sweep, each sweep, and what comes after the last.
+
+    Taken where each sweep begins. The difference of two fits, of few sweeps and of more, can come out below zero.
+    """
+    marks = [clocks()]
+
+    def marked(sweeps: Iterable[int], **bar: Any) -> Iterator[int]:
+        for sweep in sweeps:
+            marks.append(clocks())
+            yield sweep
+        marks.append(clocks())
+
+    with patch("collabkit.bayes.tqdm", marked):
+        fit()
+    marks.append(clocks())
+    return [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(marks)]
+
+
+def middle(runs: list[Clocks]) -> Clocks:
+    clock, processor = zip(*runs, strict=True)
+    return statistics.median(clock), statistics.median(processor)
+
+
 def sweeps_of_size(n: int, n_factors: int, device="cpu") -> dict:
     """Seconds of one sweep over all n ratings, and memory."""
-    ratings = synthetic(n, *SIZES[n])
-    table_mb, seconds = peak_mb(), []
-    for n_samples in (1, 4):  # what comes before and after the sweeps is in both
-        model = BayesianMF(n_factors, n_samples=n_samples, burn_in=0, device=device, progress=False)
-        seconds.append(timed(partial(model.fit, ratings))[1])
-    (once, once_cpu), (four, four_cpu) = seconds
+    ratings, n_sweeps = synthetic(n, *SIZES[n]), 6
+    table_mb = peak_mb()
+    model = BayesianMF(n_factors, n_samples=n_sweeps, burn_in=0, device=device, progress=False)
+    before, _, *sweeps, _ = by_sweep(partial(model.fit, ratings))  # the first sweep warms up
+    sweep, processor = middle(sweeps)
     return {
         "ratings": n,
         "n_factors": n_factors,
-        "before": once - (four - once) / 3,
-        "sweep": (four - once) / 3,
-        "processor": (four_cpu - once_cpu) / 3,
+        "before": before[0],
+        "sweep": sweep,
+        "processor": processor,
         "peak_mb_table": table_mb,
         "peak_mb": peak_mb(),
         "threads": torch.get_num_threads(),

@@ -59,7 +59,7 @@ class BayesianMF:
         n_samples: draws that are kept, one a sweep. They stay in memory, as float16.
         seed: of everything random here.
         burn_in: sweeps before the first draw that is kept.
-        noise_df: ν, above 2; up to 1e9, which gives all users one noise. Raised where users have fewer than 20 ratings.
+        noise_df: ν, above 2; up to 1e9, which gives all users one noise. Raised where users have fewer than 40 ratings.
         overrelaxation: ρ, from 0 to 0.99: how far a draw leans to the other side of its mean than the one before. The
             posterior stays the same, and where features make a chain slow, fewer draws do.
         windows: sizes in seconds, such as a day, an hour and ten minutes, ``(86_400, 3_600, 600)``. In each of them, a

@@ -18,7 +18,7 @@ Features: TypeAlias = "ArrayLike | Mapping[str, ArrayLike] | None"  # one table,
 
 WORTH = 4  # how many observations the prior of a precision is worth: their squares sum to 1
 ENOUGH = 20_000  # ratings; of the factors of fewer less is expected, or they explain the noise of a small table
-SEVERAL = 20  # ratings of a user; users with fewer are expected to be more alike, or a rating sets its own weight
+SEVERAL = 40  # ratings of a user; users with fewer are expected to be more alike, or a rating sets its own weight
 
 
 class Side:
@@ -93,7 +93,7 @@ class Side:
 
 
 def alike(noise_df: float, owner: np.ndarray) -> float:
-    r"""ν of a table: :math:`\nu \max(1, 20 n / \sum_u n_u^2)`, more where a rating's user has fewer than 20, to 1e9.
+    r"""ν of a table: :math:`\nu \max(1, 40 n / \sum_u n_u^2)`, more where a rating's user has fewer than 40, to 1e9.
 
     Who gave four ratings, all of them 5, is not four times as steady as others. If believed, they decide what an item
     is worth, and those who gave 1 to 4 stars do not.
