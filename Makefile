@@ -81,6 +81,7 @@ ifndef ONLY
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.bayes
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.official
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.speed
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.scale
 endif
 
 labs: venv ## Build the labs into _build/labs: to hand out, solved, and the autograder archives (ONLY=1 for some).

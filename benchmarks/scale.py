@@ -46,7 +46,7 @@ from collabkit import (
     rating_learner,
 )
 
-SWEEPS = 6  # of which the first warms up
+SWEEPS = 4  # of which the first warms up
 IDS = BayesianMF(8, n_samples=SWEEPS, burn_in=0, progress=False)
 KNOWN = BayesianMF(16, n_samples=SWEEPS, burn_in=0, progress=False)
 FACTORED = ALS(n_sweeps=SWEEPS)
@@ -65,7 +65,8 @@ def films(ratings: Ratings, seed: int = 0) -> Ratings:
 
 
 def sampled(model: BayesianMF, ratings: Ratings, features: bool) -> Measured:
-    known, spent = timed(partial(everything_known, films(ratings))) if features else ((), (0.0, 0.0))
+    table = films(ratings) if features else ratings
+    known, spent = timed(partial(everything_known, table)) if features else ((), (0.0, 0.0))
     columns = sum(table.shape[1] for groups in known for table in groups.values())
     before, _, *sweeps, after = by_sweep(lambda: model.fit(ratings, *known))
     setup = (before[0] + after[0], before[1] + after[1])
@@ -93,7 +94,7 @@ def trained(ratings: Ratings) -> Measured:
     dls, setup = timed(partial(collab_dataloaders, split, bs=bs))
     learn = rating_learner(dls, bias(ratings.n_users, ratings.n_items, RECIPE.n_factors))
     epochs = [timed(partial(quietly, learn, 1, RECIPE.lr))[1] for _ in range(2)]
-    return Recommender(learn, split.train), setup, min(epochs), {"bs": bs}
+    return Recommender(learn.model, split.train), setup, min(epochs), {"bs": bs}
 
 
 def averaged(ratings: Ratings) -> Measured:

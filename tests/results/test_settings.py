@@ -17,6 +17,7 @@ from benchmarks import (
     official,
     ranking,
     reproduce,
+    scale,
     shapes,
     sittings,
     small_tables,
@@ -153,6 +154,11 @@ def check_small_tables(stored):
             for models in by_size.values():
                 assert list(models) == list(compared)
                 assert {len(runs) for runs in models.values()} == {len(small_tables.SEEDS)}
+
+
+def check_scale(stored):
+    assert stored["settings"] == scale.settings()
+    assert [(scale.named(row), row["ratings"]) for row in stored["rows"]] == list(product(scale.MODELS, speed.SIZES))
 
 
 def check_shapes(stored):
