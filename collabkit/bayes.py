@@ -90,7 +90,7 @@ class BayesianMF:
     :class:`collabkit.Recommender` makes lists of them.
 
     Warns: when the chain has not settled: of the predictions of 250 training pairs and as many random ones, split R-hat
-    is above 1.1 and the Monte Carlo error above a twentieth of the noise. More sweeps help; ``chain`` says how far.
+    is above 1.1 and the Monte Carlo error above a twentieth of ``trace_``. More sweeps help; ``chain`` says how far.
 
     Source: :cite:t:`salakhutdinov2008bayesian`; prior means from features :cite:t:`simm2017macau`; how far a careful
     Bayesian baseline goes :cite:t:`rendle2019difficulty`; overrelaxation :cite:t:`adler1981over`.

@@ -11,7 +11,7 @@ from collabkit.ratings import Ratings
 
 WATCHED = 250  # training pairs, and as many random ones
 SETTLED = 1.1  # the usual bound on R-hat
-FELT = 0.05  # of the noise of a rating: an error of predictions that adds a thousandth to their RMSE
+FELT = 0.05  # of an RMSE: an error of predictions that adds a thousandth to it
 
 
 class Chain(NamedTuple):
@@ -40,9 +40,9 @@ class Chain(NamedTuple):
     def settled(self) -> bool:
         return self.r_hat <= SETTLED
 
-    def moves(self, noise: float) -> bool:
-        """Whether it has not settled, by more than is nothing beside the noise of a rating, a standard deviation."""
-        return not self.settled and self.error > FELT * noise
+    def moves(self, rmse: float) -> bool:
+        """Whether it has not settled, and the error that is left is felt in an RMSE of this size."""
+        return not self.settled and self.error > FELT * rmse
 
 
 def watched(train: Ratings) -> tuple[np.ndarray, np.ndarray]:

@@ -41,10 +41,10 @@ def test_too_few_draws_say_nothing_and_equal_ones_all():
     assert chain_of(torch.ones(8, 5)) == (1, 8, 0)
 
 
-def test_an_error_that_is_nothing_beside_the_noise_is_no_matter():
+def test_an_error_that_is_nothing_beside_the_rmse_is_no_matter():
     drifting = chain_of(autoregressive(0.0) + torch.linspace(0, 3, 400)[:, None])
     assert not drifting.settled
-    assert drifting.moves(noise=drifting.error / FELT * 0.9)
-    assert not drifting.moves(noise=drifting.error / FELT * 1.1)
-    assert chain_of(torch.randn(3, 5)).moves(noise=1e9)
-    assert not chain_of(autoregressive(0.0)).moves(noise=1e-9)
+    assert drifting.moves(rmse=drifting.error / FELT * 0.9)
+    assert not drifting.moves(rmse=drifting.error / FELT * 1.1)
+    assert chain_of(torch.randn(3, 5)).moves(rmse=1e9)
+    assert not chain_of(autoregressive(0.0)).moves(rmse=1e-9)
