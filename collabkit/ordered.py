@@ -14,7 +14,6 @@ from collabkit.gibbs import Side, gamma
 from collabkit.ratings import Ratings
 from collabkit.sittings import Sittings
 
-ROUNDS = 2  # of steps a sweep, in each of which every threshold may move once
 LONGER, SHORTER = 1.15, 0.9  # what a step becomes when it was taken and when not: it settles where 43 % are taken
 LEAST = 1e-300  # of a probability that is turned into a length
 
@@ -87,7 +86,7 @@ class Ordered:
 
     def _move_thresholds(self, parts: list[tuple[Tensor, Tensor]], rng: torch.Generator, settling: bool) -> None:
         place, now = torch.arange(len(self.step), device=rng.device), self._log_likelihood(self.thresholds, parts)
-        for first in (0, 1) * ROUNDS:
+        for first in (0, 1):
             moved = place % 2 == first
             noise, luck = (draw(len(place), generator=rng, device=rng.device) for draw in (torch.randn, torch.rand))
             proposed = torch.where(moved, self.thresholds + self.step * noise, self.thresholds)

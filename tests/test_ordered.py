@@ -116,8 +116,8 @@ def test_thresholds_and_noise_follow_the_posterior_on_a_grid():
         chain.draw(chain.y - torch.from_numpy(s), generator, settling=sweep < 50)
         draws.append([*chain.thresholds.tolist(), float(chain.precision[0])])
     draws = np.array(draws[50:])
-    assert (np.abs(draws.mean(axis=0) - mean) < 0.15 * spread).all()
-    assert draws.std(axis=0) == pytest.approx(spread, rel=0.1)
+    assert (np.abs(draws.mean(axis=0) - mean) < 0.25 * spread).all()
+    assert draws.std(axis=0) == pytest.approx(spread, rel=0.12)
 
 
 def test_z_lies_between_its_thresholds():

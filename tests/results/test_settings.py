@@ -15,6 +15,7 @@ from benchmarks import (
     decays,
     leaderboard,
     official,
+    ordered,
     ranking,
     reproduce,
     scale,
@@ -126,6 +127,19 @@ def check_official(stored):
     for edition, found in stored["ours"].items():
         assert list(found["models"]) == list(official.MODELS)
         assert {len(by_fold) for by_fold in found["models"].values()} == {official.FIRST[edition]}
+
+
+def check_ordered(stored):
+    assert stored["settings"] == ordered.settings()
+    assert list(stored["editions"]) == list(ordered.EDITIONS)
+    for found in stored["editions"].values():
+        assert len(found["folds"]) == ordered.FOLDS
+        assert found["ordered less gaussian"] == ordered.apart(found["folds"])
+        for fold in found["folds"]:
+            assert list(fold) == list(ordered.LIKELIHOODS)
+            for one in fold.values():
+                assert {len(one["bins"][part]) for part in ("count", "said", "so")} == {ordered.BINS}
+                assert {len(one["stars"][part]) for part in ("said", "so")} == {len(found["stars"])}
 
 
 def check_ranking(stored):
