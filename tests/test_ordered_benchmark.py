@@ -50,11 +50,11 @@ def test_differences_are_paired_by_fold():
 
 @pytest.mark.parametrize("edition", ordered.EDITIONS)
 def test_as_the_chapter_has_it(edition):
-    """Level in stars, and ahead in what it says of each star, by far more than folds differ."""
+    """Nearly level in stars, and ahead in what it says of each star, by far more than folds differ."""
     found = load("ordered")["editions"][edition]["ordered less gaussian"]
-    assert abs(found["rmse"][0]) < 0.004
+    assert abs(found["rmse"][0]) < 0.003
     mean, error = found["log score"]
     assert mean > 0.05 and mean > 5 * error
-    for score in ("calibration error", "error by star"):
-        mean, error = found[score]
-        assert mean < 0 and -mean > 3 * error
+    mean, error = found["error by star"]
+    assert mean < -0.01 and -mean > 5 * error
+    assert found["calibration error"][0] < 0.001
