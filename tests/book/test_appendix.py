@@ -86,7 +86,7 @@ def test_entries_are_one_or_two_sentences():
 def test_letters_of_shapes_are_in_the_notation(path):
     sizes = page("notation").split("## Sizes")[1].split("## ")[0]
     known = set(re.findall(r"^\| \$(\w)\$", sizes, re.M))
-    assert known == {"U", "I", "n", "K", "B", "k", "F"}
+    assert known == {"U", "I", "n", "K", "B", "k", "F", "C"}
     code = "\n".join(cell.source for cell in chapter(path).code())
     shapes = re.findall(r"#[^\n]*?\((\w+(?:, ?\w*)+)\)", code)
     letters = {word for shape in shapes for word in re.findall(r"\b[A-Za-z]\b", shape)}
