@@ -24,7 +24,6 @@ from collabkit.ratings import Ratings, Vocabulary, rated
 from collabkit.sittings import Moods, Sitting, Sittings, mood_of
 
 WithDoubt: TypeAlias = tuple[np.ndarray, np.ndarray]  # stars and their standard deviations
-Likelihood: TypeAlias = Literal["gaussian", "ordered"]
 LIKELIHOODS: dict[str, type[Gaussian] | type[Ordered]] = {"gaussian": Gaussian, "ordered": Ordered}
 KEPT = ("user_draws_", "item_draws_", "item_means_", "user_priors_", "item_priors_")
 HALF = float(torch.finfo(torch.float16).max)  # the largest number of a draw that is kept
@@ -127,7 +126,7 @@ class BayesianMF:
         noise_df: float = 5.0,
         overrelaxation: float = 0.0,
         windows: tuple[int, ...] = (),
-        likelihood: Likelihood = "gaussian",
+        likelihood: Literal["gaussian", "ordered"] = "gaussian",
         device: str | torch.device = "cpu",
         progress: bool | None = None,
     ):
