@@ -91,7 +91,7 @@ class ItemKNNStars(ItemItem):
     item_offset_: np.ndarray
     user_offset_: np.ndarray
 
-    def __init__(self, n_neighbours: int = 40, shrink: float = 10.0, damping: float = 5.0):
+    def __init__(self, n_neighbours: int = 50, shrink: float = 30.0, damping: float = 5.0):
         self.n_neighbours, self.shrink, self.damping = n_neighbours, shrink, damping
 
     def fit(self, train: Ratings) -> ItemKNNStars:
