@@ -13,8 +13,8 @@ class Band:
     """Where a score may lie: mean ± 4 standard deviations over seeds and splits.
 
     Attributes:
-        name, measure: what was run, and in what it is measured (``"rmse"`` in stars, ``"mse"`` in squared stars, ``"ndcg"``
-            of lists of ten).
+        name, measure: what was run, and in what it is measured (``"rmse"`` in stars, ``"mse"`` in squared stars,
+            ``"ndcg"`` of lists of ten).
         scores: of the single runs, split by split and within a split seed by seed.
         seconds: wall time of one fit on the machine that measured it (two CPU cores).
     """
