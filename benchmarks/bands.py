@@ -5,7 +5,7 @@
     python -m benchmarks.bands --time     only the seconds of one fit each, anew, on a machine that does nothing else
 
 Each score is the validation error of one fit: five random 80/20 splits, two seeds each; for models that
-hardly depend on their seed (means, ALS, BayesianMF) ten splits.
+hardly depend on their seed (means, ALS, BayesianMF) ten splits. Of a model of lists it is NDCG@10 on such splits.
 """
 
 from __future__ import annotations
@@ -28,13 +28,18 @@ from benchmarks.results import in_order, kept, write
 from benchmarks.settings import arguments, plain
 from collabkit import (
     ALS,
+    EASE,
     QUICK,
     RECIPE,
     BayesianMF,
+    ItemKNN,
+    ItemKNNStars,
     MeanBaseline,
     Ratings,
+    Recommender,
     collab_dataloaders,
     evaluate,
+    evaluate_ranking,
     everything_known,
     film_features,
     load_movielens,
@@ -52,7 +57,7 @@ SPLITS_AND_SEEDS = [(split, seed) for split in range(5) for seed in range(2)]
 RANGE = (0, 5.5)
 
 Features = Callable[[Ratings], pd.DataFrame]
-Score = partial[tuple[float, float]]  # called with (edition, split, seed): validation MSE, seconds of the fit
+Score = partial[tuple[float, float]]  # called with (edition, split, seed): validation MSE or NDCG, seconds of the fit
 NO_DECAY = RECIPE._replace(wd=0.0)  # chapters before "Weight decay" train without it
 BATCH64 = Recipe(bs=64, epochs=5, lr=5e-3, wd=0.01, n_factors=50)  # what fastai's Adam decays by unless told otherwise
 
@@ -85,6 +90,15 @@ def predictor(
     fitted.fit(parts.train, *told)
     seconds = time.perf_counter() - start
     return evaluate(fitted, parts)["rmse"] ** 2, seconds
+
+
+def ranker(model: Callable[..., Any], edition: str, split: int, seed: int, **settings) -> tuple[float, float]:
+    """One fit of a model that makes lists, by their NDCG@10."""
+    parts, fitted = split_of(edition, split), model(**settings)
+    start = time.perf_counter()
+    fitted.fit(parts.train)
+    seconds = time.perf_counter() - start
+    return evaluate_ranking(Recommender(fitted, parts.train), parts)["ndcg"], seconds
 
 
 def fit(edition: str, split: int, seed: int, model: Model, recipe: Recipe, **how) -> tuple[float, float]:
@@ -173,6 +187,9 @@ def runs() -> dict[str, Score]:
         table[f"small-2016/bayes-{name}"] = partial(predictor, BayesianMF, features=features, **settings)
     everything = unseeded(BayesianMF(n_factors=16, overrelaxation=0.9))
     table["small-2016/bayes-everything"] = partial(predictor, BayesianMF, known=everything_known, **everything)
+    table["small-2016/item-knn-stars"] = partial(predictor, ItemKNNStars, **unseeded(ItemKNNStars()))
+    for name, lists in {"item-knn": ItemKNN(at_least=4.0), "ease": EASE(at_least=4.0)}.items():
+        table[f"small-2016/lists/{name}"] = partial(ranker, type(lists), **unseeded(lists))
     table["small-2016/published/net"] = PUBLISHED_NET
     return table
 
@@ -199,17 +216,19 @@ def main(wanted: list[str]) -> None:
     chosen = {name: score for name, score in runs().items() if not wanted or any(w in name for w in wanted)}
     for name, score in (progress := tqdm(chosen.items())):
         progress.set_description(name)
-        draws = [(split, 0) for split in range(10)] if score.func is predictor else SPLITS_AND_SEEDS
+        draws = [(split, 0) for split in range(10)] if score.func in (predictor, ranker) else SPLITS_AND_SEEDS
         results = [score(name.split("/")[0], split, seed) for split, seed in draws]
-        mse, seconds = zip(*results, strict=True)
+        scores, seconds = zip(*results, strict=True)
+        measure = "ndcg" if score.func is ranker else "mse"
         bands[name] = {
             "settings": plain(score.keywords),
-            "mse": [round(value, 5) for value in mse],
+            measure: [round(value, 5) for value in scores],
             "seconds": round(statistics.mean(seconds), 2),
         }
         save(bands)
         tqdm.write(
-            f"{name:45} MSE {statistics.mean(mse):.4f} ± {statistics.stdev(mse):.4f}  {statistics.mean(seconds):.1f} s"
+            f"{name:45} {measure.upper()} {statistics.mean(scores):.4f} ± {statistics.stdev(scores):.4f}  "
+            f"{statistics.mean(seconds):.1f} s"
         )
 
 

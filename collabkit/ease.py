@@ -10,8 +10,9 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.sparse import csr_matrix
 
 from collabkit import checks
-from collabkit.item_item import VALUES, ItemItem, Yes, learnt, table
+from collabkit.item_item import ItemItem, Yes, learnt, table
 from collabkit.ratings import Ratings, rated
+from collabkit.weights import VALUES, Product, Weights, Whole
 
 
 class EASE(ItemItem):
@@ -24,8 +25,8 @@ class EASE(ItemItem):
 
     .. math:: B_{ji} = -\frac{P_{ji}}{P_{ii}} \quad (j \ne i), \qquad P = (X^\top X + \lambda I)^{-1}
 
-    With fewer users than items, the same P comes from an inverse of the size of the users,
-    :math:`P = \bigl(I - X^\top (X X^\top + \lambda I)^{-1} X\bigr) / \lambda`.
+    With fewer users than items, the same P comes from a matrix of the size of the users, as
+    :math:`\lambda P = I - X^\top (X X^\top + \lambda I)^{-1} X`.
 
     Args:
         penalty: λ. About as many users as have to agree before an item speaks for another.
@@ -35,8 +36,9 @@ class EASE(ItemItem):
             where top is the end of the scale, and not for 1. A rating of no more is as if it were not there.
         max_items: how many items are kept, those with the most yeses; ``None`` keeps all that have one. Others score 0.
 
-    Nothing is random. Memory: the weights take 4 bytes for each pair of items that are kept, and a fit up to three
-    times that; time grows with the cube of their number, or of that of the users where it is smaller.
+    Nothing is random. Memory: 4 bytes for each pair of the items that are kept, and three times that in a fit, whose
+    time grows with the cube of their number. With fewer users than items it is 8 bytes for each user and item, and the
+    cube is of the users: then B stays the product of two tables, :class:`~collabkit.weights.Product`.
 
     A score is not a number of stars, so there is no ``predict``: it ranks, through :class:`collabkit.Recommender`. A
     user without history is answered by how popular items are.
@@ -47,8 +49,6 @@ class EASE(ItemItem):
         scikit-learn, when asked before.
     Source: :cite:t:`steck2019embarrassingly`.
     """
-
-    weights_: np.ndarray
 
     def __init__(
         self,
@@ -69,33 +69,32 @@ class EASE(ItemItem):
         found = learnt(train, yes, item, x, most)
         place = found["place_"][item]
         n = 1 + place.max()
-        refuse_too_many(n)
         X = table(user[place >= 0], place[place >= 0], x[place >= 0], (train.n_users + 1, n))
         weights = regressions(X[X.getnnz(axis=1) > 0], penalty)
         vars(self).update(found, weights_=weights, history_=X)  # all at once, never a part of two fits
         return self
 
 
-def regressions(X: csr_matrix, penalty: float) -> np.ndarray:
-    """B of these choices ``(n, n)``, in float32."""
+def regressions(X: csr_matrix, penalty: float) -> Weights:
+    """B of these choices ``(n, n)``."""
     n_users, n = X.shape
-    weights = np.empty((n, n), dtype="float32")
+    if n_users < n:  # with X X' + λI = LL' and V = L^-1 X, λP is I - V'V
+        factor = cholesky((X @ X.T).toarray(), penalty)
+        V = solve_triangular(factor, X.toarray(), lower=True, overwrite_b=True)  # (U, n)
+        product = Product(np.ascontiguousarray(V.T))
+        if not (product.left > 1e-12).all():
+            raise too_small(penalty)
+        return product
+    refuse_too_many(n)
+    P = inverse((X.T @ X).toarray(), penalty)
+    own = P.diagonal().copy()
+    values = np.empty((n, n), dtype="float32")
     step = max(1, VALUES // n)
-    columns = [slice(start, start + step) for start in range(0, n, step)]
-    if n <= n_users:
-        P = inverse((X.T @ X).toarray(), penalty)
-        own = P.diagonal().copy()
-        for part in columns:
-            weights[:, part] = P[:, part] / -own[part]
-    else:  # with V = L^-1 X and X X' + λI = LL', λP is I - V'V
-        V = solve_triangular(cholesky((X @ X.T).toarray(), penalty), X.toarray(), lower=True, overwrite_b=True)
-        own = 1 - np.square(V).sum(axis=0)
-        for part in columns:
-            weights[:, part] = V.T @ (V[:, part] / own[part])
-    np.fill_diagonal(weights, 0)
-    if not (own > 1e-12 * own.max()).all() or not np.isfinite(weights).all():
-        raise too_small(penalty)
-    return weights
+    for start in range(0, n, step):
+        part = slice(start, start + step)
+        values[:, part] = P[:, part] / -own[part]
+    np.fill_diagonal(values, 0)
+    return Whole(values)
 
 
 def inverse(A: np.ndarray, penalty: float) -> np.ndarray:

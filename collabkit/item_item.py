@@ -7,15 +7,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
-from scipy.sparse import csc_matrix, csr_matrix
+from scipy.sparse import csr_matrix
 
 from collabkit import checks
 from collabkit.ratings import Ratings, Vocabulary, fitted_to, rated
+from collabkit.weights import Weights
 
-Weights: TypeAlias = np.ndarray | csc_matrix
-Product: TypeAlias = Callable[[csr_matrix, Weights, np.ndarray], np.ndarray]
+Times: TypeAlias = Callable[[csr_matrix, Weights, np.ndarray], np.ndarray]
 Same = TypeVar("Same", bound="ItemItem")
-VALUES = 4_000_000  # weights in float64 at a time: 32 MB
 
 
 class Yes(NamedTuple):
@@ -69,7 +68,7 @@ class ItemItem:
     Row u of X is what the user chose. So a user may come, go or change without anything being learnt anew.
 
     Attributes:
-        weights_: B, of the n items that are kept, ``(n, n)`` float32: row j has what a yes to j adds to each score.
+        weights_: B, of the n items that are kept ``(n, n)``: row j has what a yes to j adds to each score.
         history_: X ``(U + 1, n)``; the last row is of somebody unknown, and empty.
         place_: of each item, its row in the weights, or -1 ``(I + 1,)``.
         popular_: the mean row of X ``(I + 1,)``, which has the scores of whoever has no history.
@@ -90,10 +89,10 @@ class ItemItem:
         checks.fitted(self)
         return self.score(of_pairs, users, items)
 
-    def score(self, times: Product, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    def score(self, times: Times, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Scores of pairs ``(n,)``, with ``of_pairs``; of all with all ``(users, items)``, with ``of_all``."""
         x, at = self.history_[users], self.place_[items]
-        score = np.where(at >= 0, times(x, self.weights_, at), 0)
+        score = times(x, self.weights_, at)
         return np.where(rowwise(np.diff(x.indptr) == 0, score), self.popular_[items], score)
 
     def with_history(self: Same, history: Ratings) -> Same:
@@ -117,14 +116,14 @@ class ItemItem:
         """What :meth:`placed` replaces."""
         x, at = self.yes_.counts(stars), self.place_[item]
         rows = (at >= 0) & (x > 0)
-        return {"history_": table(user[rows], at[rows], x[rows], (n_users + 1, self.weights_.shape[0]))}
+        return {"history_": table(user[rows], at[rows], x[rows], (n_users + 1, self.weights_.n))}
 
     def parts(self, user: int, item: int) -> np.ndarray:
         """What each item that a user chose adds to their score for this one ``(I,)``."""
         found, x, at = np.zeros(len(self.items_)), self.history_[[user]], self.place_[item]
         if at >= 0:
             kept = np.flatnonzero(self.place_[:-1] >= 0)
-            found[kept[x.indices]] = x.data * column(self.weights_, at)[x.indices]
+            found[kept[x.indices]] = x.data * self.weights_.column(at)[x.indices]
         return found
 
 
@@ -149,38 +148,17 @@ def table(user: np.ndarray, item: np.ndarray, x: np.ndarray, shape: tuple[int, i
 
 
 def of_pairs(x: csr_matrix, weights: Weights, at: np.ndarray) -> np.ndarray:
-    """Row r of x times column ``at[r]`` of the weights ``(n,)``, in float64."""
-    if not isinstance(weights, np.ndarray):
-        return np.asarray(x.multiply(weights.T[at]).sum(axis=1), dtype="float64").ravel()
-    row = np.repeat(np.arange(len(at)), np.diff(x.indptr))
-    return np.bincount(row, weights=weights[x.indices, at[row]] * x.data, minlength=len(at))
+    """Row r of x times column ``at[r]`` of the weights ``(n,)``, in float64; 0 for -1."""
+    return np.where(at >= 0, weights.pairs(x, at), 0)
 
 
 def of_all(x: csr_matrix, weights: Weights, at: np.ndarray) -> np.ndarray:
     """Each row of x times these columns of the weights ``(rows, items)``, in float64; 0 for -1."""
-    if not isinstance(weights, np.ndarray):
-        return (x @ weights[:, at]).toarray()
-    found = np.zeros((x.shape[0], len(at)))
-    kept = np.flatnonzero(at >= 0)
-    step = max(1, VALUES // len(weights))
-    for start in range(0, len(kept), step):
-        part = kept[start : start + step]
-        found[:, part] = x @ columns(weights, at[part]).astype("float64")
+    found, kept = np.zeros((x.shape[0], len(at))), at >= 0
+    found[:, kept] = weights.all(x, at[kept])
     return found
-
-
-def columns(weights: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """These columns, without a copy where they lie side by side, as those of all items do."""
-    first, last = at[0], at[-1]
-    return weights[:, first : last + 1] if np.array_equal(at, np.arange(first, last + 1)) else weights[:, at]
 
 
 def rowwise(values: np.ndarray, like: np.ndarray) -> np.ndarray:
     """One value a row ``(n,)``, in a shape that goes with scores of pairs ``(n,)`` or of all ``(n, items)``."""
     return values.reshape(-1, *[1] * (like.ndim - 1))
-
-
-def column(weights: Weights, at: int) -> np.ndarray:
-    """One column of the weights ``(n,)``, in float64."""
-    found = weights[:, at] if isinstance(weights, np.ndarray) else weights[:, [at]].toarray().ravel()
-    return found.astype("float64")

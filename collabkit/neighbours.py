@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csc_matrix, csr_matrix, diags_array, vstack
+from scipy.sparse import csr_matrix, diags_array, vstack
 
 from collabkit import checks
 from collabkit.data.pairs import pair_codes_or_last
-from collabkit.item_item import VALUES, ItemItem, Product, Yes, column, learnt, rowwise, table
+from collabkit.item_item import ItemItem, Times, Yes, learnt, rowwise, table
 from collabkit.ratings import Ratings, rated
+from collabkit.weights import VALUES, Neighbours
 
 RESERVE = 0.3  # h': neighbours as far from what is asked as this lend less than a whole deviation
 
@@ -33,7 +34,7 @@ class ItemKNN(ItemItem):
         zero_at: stars that would count for nothing: a yes of r stars then counts for (r - zero_at) / (top - zero_at),
             where top is the end of the scale, and not for 1. A rating of no more is as if it were not there.
 
-    Nothing is random. Memory: 12 bytes for each neighbour that is kept, and some blocks of similarities in a fit.
+    Nothing is random. Memory: 8 bytes for each neighbour that is kept, and some blocks of similarities in a fit.
 
     A score is not a number of stars, so there is no ``predict``: it ranks, through :class:`collabkit.Recommender`.
     :class:`ItemKNNStars` predicts stars. A user without history is answered by how popular items are.
@@ -43,7 +44,7 @@ class ItemKNN(ItemItem):
     Source: :cite:t:`deshpande2004item`.
     """
 
-    weights_: csc_matrix
+    weights_: Neighbours
 
     def __init__(
         self, n_neighbours: int = 100, shrink: float = 10.0, at_least: float | None = None, zero_at: float | None = None
@@ -84,13 +85,13 @@ class ItemKNNStars(ItemItem):
     Source: :cite:t:`sarwar2001item`; the means below it, :cite:t:`koren2009matrix`.
     """
 
-    weights_: csc_matrix
+    weights_: Neighbours
     mean_: float
     damping_: float
     item_offset_: np.ndarray
     user_offset_: np.ndarray
 
-    def __init__(self, n_neighbours: int = 40, shrink: float = 10.0, damping: float = 5.0):
+    def __init__(self, n_neighbours: int = 50, shrink: float = 30.0, damping: float = 5.0):
         self.n_neighbours, self.shrink, self.damping = n_neighbours, shrink, damping
 
     def fit(self, train: Ratings) -> ItemKNNStars:
@@ -114,11 +115,11 @@ class ItemKNNStars(ItemItem):
         checks.fitted(self)
         return self.predict_codes(*pair_codes_or_last(self.users_, self.items_, users, items))
 
-    def score(self, times: Product, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    def score(self, times: Times, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         x, at = self.history_[users], self.place_[items]
         rises = times(x, self.weights_, at)
         near = times(there(x), self.weights_, at)
-        rises = np.divide(rises, near + RESERVE, out=np.zeros_like(rises), where=(at >= 0) & (near > 0))
+        rises = np.divide(rises, near + RESERVE, out=np.zeros_like(rises), where=near > 0)
         return self.mean_ + rowwise(self.user_offset_[users], rises) + self.item_offset_[items] + rises
 
     def rows_of(self, user: np.ndarray, item: np.ndarray, stars: np.ndarray, n_users: int) -> dict[str, Any]:
@@ -134,10 +135,10 @@ class ItemKNNStars(ItemItem):
         near = there(self.history_[[user]])
         if (at := self.place_[item]) < 0:
             return super().parts(user, item)
-        return super().parts(user, item) / (RESERVE + near.data @ column(self.weights_, at)[near.indices])
+        return super().parts(user, item) / (RESERVE + near.data @ self.weights_.column(at)[near.indices])
 
 
-def nearest(X: csr_matrix, k: int, shrink: float) -> csc_matrix:
+def nearest(X: csr_matrix, k: int, shrink: float) -> Neighbours:
     """The k largest similarities of each column of X with the others, if above 0, in float32 ``(n, n)``.
 
     What is kept of a column is in that column.
@@ -159,7 +160,7 @@ def nearest(X: csr_matrix, k: int, shrink: float) -> csc_matrix:
         values = similar[rows, best].astype("float32")
         row, at = np.nonzero(values > 0)
         found.append(csr_matrix((values[row, at], (row, best[row, at])), shape=similar.shape))
-    return vstack(found, format="csr").T.tocsc()
+    return Neighbours(vstack(found, format="csr").T.tocsc())
 
 
 def there(x: csr_matrix) -> csr_matrix:

@@ -29,6 +29,10 @@ class TestListsOfEASE(RankerContract):
         return EASE(2.0).fit(train)
 
 
+def dense(model) -> np.ndarray:
+    return np.stack([model.weights_.column(at) for at in range(model.weights_.n)], axis=1)
+
+
 def constrained(X: np.ndarray, penalty: float) -> np.ndarray:
     """Each column's ridge regression on all others, by itself."""
     n = X.shape[1]
@@ -47,15 +51,15 @@ def test_equals_a_regression_of_each_item_on_all_others(n_users, n_items, penalt
     ratings = random_ratings(n_users, n_items, 250)
     X = np.zeros((n_users, n_items))
     X[ratings.user, ratings.item] = 1
-    assert np.abs(EASE(penalty).fit(ratings).weights_ - constrained(X, penalty)).max() < 1e-6
+    assert np.abs(dense(EASE(penalty).fit(ratings)) - constrained(X, penalty)).max() < 1e-6
     X[ratings.user, ratings.item] = (ratings.rating - 1).clip(0) / 4
-    assert np.abs(EASE(penalty, zero_at=1).fit(ratings).weights_ - constrained(X, penalty)).max() < 1e-6
+    assert np.abs(dense(EASE(penalty, zero_at=1).fit(ratings)) - constrained(X, penalty)).max() < 1e-6
 
 
 def test_two_items_by_hand():
     """Three users chose both, and one the first alone: 3 / (4 + λ), and 3 / (3 + λ) the other way."""
     X = table(np.array([0, 1, 2, 3, 0, 1, 2]), np.array([0, 0, 0, 0, 1, 1, 1]), np.ones(7), (4, 2))
-    assert np.allclose(regressions(X, 2.0), [[0, 3 / 6], [3 / 5, 0]], atol=1e-7)
+    assert np.allclose(regressions(X, 2.0).values, [[0, 3 / 6], [3 / 5, 0]], atol=1e-7)
 
 
 def test_the_most_chosen_items_are_kept_and_others_score_nothing():
@@ -63,20 +67,22 @@ def test_the_most_chosen_items_are_kept_and_others_score_nothing():
     counts = np.bincount(ratings.item, minlength=60)
     model = EASE(2.0, max_items=10).fit(ratings)
     kept = np.flatnonzero(model.place_[:-1] >= 0)
-    assert model.weights_.shape == (10, 10) and counts[kept].min() >= np.sort(counts)[-11]
+    assert model.weights_.n == 10 and counts[kept].min() >= np.sort(counts)[-11]
     assert not model.predict_codes(np.full(60, 3), np.arange(60))[model.place_[:-1] < 0].any()
     few = EASE(2.0).fit(ratings.take(np.isin(ratings.item, kept)))
-    assert np.allclose(model.weights_, few.weights_, atol=1e-6)
+    assert np.allclose(dense(model), dense(few), atol=1e-6)
 
 
 def test_more_items_than_memory_are_refused_before_anything_is_built(monkeypatch):
-    monkeypatch.setattr("collabkit.ease.memory", lambda: 12 * 59**2)
+    monkeypatch.setattr("collabkit.ease.memory", lambda: 12 * 19**2)
+    ratings = random_ratings(40, 20, 300)
     model = EASE(2.0)
-    with pytest.raises(MemoryError, match=r"every pair of 60 items.* as with max_items=41, or take ItemKNN"):
-        model.fit(random_ratings())
+    with pytest.raises(MemoryError, match=r"every pair of 20 items.* as with max_items=13, or take ItemKNN"):
+        model.fit(ratings)
     assert not hasattr(model, "weights_")
-    model.max_items = 41
-    model.fit(random_ratings())
+    model.max_items = 13
+    assert model.fit(ratings).weights_.n == 13
+    EASE(2.0).fit(random_ratings())  # 60 items of 40 users: no pair is written out
 
 
 def test_a_penalty_that_is_lost_is_refused():

@@ -44,8 +44,8 @@ class TestListsOfItemKNNStars(RankerContract):
 def test_a_similarity_by_hand():
     """Five users chose the first, three the second, two of them both: 2 / sqrt(15), and 2 / (2 + 6) of it is left."""
     X = table(np.array([0, 1, 2, 3, 4, 0, 1, 5]), np.array([0, 0, 0, 0, 0, 1, 1, 1]), np.ones(8), (6, 2))
-    assert nearest(X, 1, 0).toarray()[0, 1] == pytest.approx(2 / 15**0.5)
-    assert nearest(X, 1, 6).toarray()[0, 1] == pytest.approx(2 / 15**0.5 / 4)
+    assert nearest(X, 1, 0).values.toarray()[0, 1] == pytest.approx(2 / 15**0.5)
+    assert nearest(X, 1, 6).values.toarray()[0, 1] == pytest.approx(2 / 15**0.5 / 4)
 
 
 def brute_force(X: np.ndarray, there: np.ndarray, k: int, shrink: float) -> np.ndarray:
@@ -70,7 +70,7 @@ def test_lists_equal_brute_force(values, monkeypatch):
     X[ratings.user, ratings.item] = (ratings.rating - 0.25) / 4.75
     model = ItemKNN(4, 3, zero_at=0.25).fit(ratings)
     S = brute_force(X, X > 0, 4, 3)
-    assert np.allclose(model.weights_.toarray(), S, atol=1e-6)
+    assert np.allclose(model.weights_.values.toarray(), S, atol=1e-6)
     users, items = np.divmod(np.arange(240), 20)
     assert np.allclose(model.predict_codes(users, items), (X @ S).ravel(), atol=1e-6)
 
@@ -87,7 +87,7 @@ def test_stars_equal_brute_force():
     D[there] = 0
     D[ratings.user, ratings.item] = ratings.rating - expected[ratings.user, ratings.item]
     S = brute_force(D, there, 4, 3)
-    assert np.allclose(model.weights_.toarray(), S, atol=1e-6)
+    assert np.allclose(model.weights_.values.toarray(), S, atol=1e-6)
     users, items = np.divmod(np.arange(240), 20)
     found = model.predict(ratings.users.ids[users], ratings.items.ids[items]).reshape(12, 20)
     assert np.allclose(found, expected + (D @ S) / (there @ S + RESERVE), atol=1e-6)

@@ -35,6 +35,8 @@ CONCEPTS: dict[str, tuple[int, tuple[str, ...]]] = {
     "posterior": (1, ("ridge regression",)),
     "Gibbs sampling": (0, ("posterior",)),
     "side information": (0, ("Gibbs sampling",)),
+    "neighbour": (2, ("cosine similarity",)),
+    "EASE": (1, ("neighbour", "ridge regression")),
 }
 SHORT = {"alternating least squares": "least squares"}  # where the box is too small for the term
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from collabkit.item_item import ItemItem, column, of_all
+from collabkit.item_item import ItemItem, of_all
 from collabkit.recommend.fold_in import AnyFoldIn, Codes
 from collabkit.recommend.served import Served
 
@@ -38,7 +36,7 @@ class ServedItems(Served):
                 f"{type(self.model).__name__} keeps no weights of this item: too few ratings of it count as a yes. "
                 "Lower at_least, or raise max_items."
             )
-        return np.where(place[:-1] >= 0, column(self.model.weights_, place[code])[place[:-1]], 0)
+        return np.where(place[:-1] >= 0, self.model.weights_.column(place[code])[place[:-1]], 0)
 
     def fold_in(self, side: str) -> AnyFoldIn:
         """Users alone: a new item would be a new row and column of the weights."""
@@ -60,16 +58,13 @@ class ItemScores:
         return torch.from_numpy(self.model.score(of_all, users, items))
 
     def floor(self, kth: Tensor, users: np.ndarray) -> Tensor:
-        """Both sums have the same terms, one for each item of a history: they differ by the rounding of that many."""
+        """Both ways add up the same numbers: they differ by the rounding of so many additions."""
         x = self.model.history_[users]
-        terms, size = np.diff(x.indptr) + 8, np.asarray(abs(x).sum(axis=1)).ravel()
-        largest = torch.from_numpy(size * self._largest) + kth.abs().nan_to_num(posinf=0) + 1
-        return kth - torch.from_numpy(8.0 * terms) * largest * torch.finfo(torch.float64).eps
-
-    @cached_property
-    def _largest(self) -> float:
         weights = self.model.weights_
-        return max(float(weights.max()), -float(weights.min()), 1.0)
+        terms = np.diff(x.indptr) + weights.terms + 8
+        size = np.asarray(abs(x).sum(axis=1)).ravel() * max(weights.largest, 1)
+        largest = torch.from_numpy(size) + kth.abs().nan_to_num(posinf=0) + 1
+        return kth - torch.from_numpy(8.0 * terms) * largest * torch.finfo(torch.float64).eps
 
 
 class ItemFoldIn(AnyFoldIn):

@@ -13,7 +13,8 @@ class Band:
     """Where a score may lie: mean ± 4 standard deviations over seeds and splits.
 
     Attributes:
-        name, measure: what was run, and in what it is measured (``"rmse"`` in stars, ``"mse"`` in squared stars).
+        name, measure: what was run, and in what it is measured (``"rmse"`` in stars, ``"mse"`` in squared stars,
+            ``"ndcg"`` of lists of ten).
         scores: of the single runs, split by split and within a split seed by seed.
         seconds: wall time of one fit on the machine that measured it (two CPU cores).
     """
@@ -66,13 +67,17 @@ class Band:
 def band(name: str, measure: str = "rmse") -> Band:
     """The band of a run, e.g. ``band("small-2016/course-no-decay/dot")``, as RMSE in stars or as ``"mse"``.
 
-    Raises: ``KeyError`` that lists the names there are; ``ValueError`` for another measure.
+    That of a model of lists has ``"ndcg"`` alone: ``band("small-2016/lists/ease", "ndcg")``.
+
+    Raises: ``KeyError`` that lists the names there are; ``ValueError`` for another measure than it has.
     """
-    if measure not in ("rmse", "mse"):
-        raise ValueError(f"measure={measure!r}: choose 'rmse' or 'mse'.")
+    if measure not in ("rmse", "mse", "ndcg"):
+        raise ValueError(f"measure={measure!r}: choose 'rmse', 'mse' or 'ndcg'.")
     bands = load("bands")["bands"]
     if name not in bands:
         raise KeyError(f"no band {name!r}. There are: {', '.join(sorted(bands))}")
-    entry = bands[name]
-    scores = tuple(mse if measure == "mse" else mse**0.5 for mse in entry["mse"])
+    entry, stored = bands[name], "ndcg" if measure == "ndcg" else "mse"
+    if stored not in entry:
+        raise ValueError(f"measure={measure!r}: {name} is a band of {'stars' if 'mse' in entry else 'lists'}.")
+    scores = tuple(score**0.5 if measure == "rmse" else score for score in entry[stored])
     return Band(name, measure, scores, entry["seconds"])

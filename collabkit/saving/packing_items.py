@@ -14,6 +14,7 @@ from collabkit.ease import EASE
 from collabkit.item_item import ItemItem, Yes
 from collabkit.neighbours import ItemKNN, ItemKNNStars
 from collabkit.saving.packing import plain_number, same_json
+from collabkit.weights import Neighbours, Product, Weights, Whole
 
 ITEM_ITEM: dict[str, type[ItemItem]] = {one.__name__: one for one in (EASE, ItemKNN, ItemKNNStars)}
 SPARSE = ("values", "codes", "ends")
@@ -26,13 +27,17 @@ def pack_items(model: ItemItem) -> tuple[dict[str, Any], dict[str, Tensor]]:
     checks.fitted(model)
     arrays = {name: getattr(model, f"{name}_") for name in COLUMNS if hasattr(model, f"{name}_")}
     arrays["kept"] = np.flatnonzero(model.place_[:-1] >= 0)
-    for name, one in (("weights", model.weights_), ("history", model.history_)):
-        if isinstance(one, np.ndarray):
-            arrays[name] = one
-        else:
-            one.sort_indices()
-            parts = one.data, one.indices.astype("int32"), one.indptr.astype("int64")
-            arrays |= {f"{name}_{part}": array for part, array in zip(SPARSE, parts, strict=True)}
+    weights, sparse = model.weights_, {"history": model.history_}
+    if isinstance(weights, Neighbours):
+        sparse["weights"] = weights.values
+    elif isinstance(weights, Product):
+        arrays["weights_rows"] = weights.rows
+    elif isinstance(weights, Whole):
+        arrays["weights"] = weights.values
+    for name, one in sparse.items():
+        one.sort_indices()
+        parts = one.data, one.indices.astype("int32"), one.indptr.astype("int64")
+        arrays |= {f"{name}_{part}": array for part, array in zip(SPARSE, parts, strict=True)}
     numbers = {name: plain_number(getattr(model, f"{name}_")) for name in NUMBERS if hasattr(model, f"{name}_")}
     yes = [None if one is None else plain_number(one) for one in model.yes_]
     tensors = {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in arrays.items()}
@@ -58,7 +63,12 @@ def unpack_items(description: dict[str, Any], tensors: dict[str, Tensor]) -> Ite
     if kind is ItemKNNStars:
         wanted |= {"item_offset": (torch.float64, (n_items + 1,)), "user_offset": (torch.float64, (n_users + 1,))}
     wanted |= _sparse("history", torch.float64, n_users + 1, tensors)
-    wanted |= {"weights": (torch.float32, (n, n))} if kind is EASE else _sparse("weights", torch.float32, n, tensors)
+    if kind is not EASE:
+        wanted |= _sparse("weights", torch.float32, n, tensors)
+    elif (rows := tensors.get("weights_rows")) is not None:
+        wanted |= {"weights_rows": (torch.float64, (n, rows.numel() // max(n, 1)))}
+    else:
+        wanted |= {"weights": (torch.float32, (n, n))}
     found = {name: (one.dtype, tuple(one.shape)) for name, one in tensors.items()}
     if odd := sorted(name for name in found | wanted if found.get(name) != wanted.get(name)):
         raise ValueError(f"the tables are not those of collabkit's {kind.__name__}: {', '.join(odd)}.")
@@ -72,7 +82,13 @@ def unpack_items(description: dict[str, Any], tensors: dict[str, Tensor]) -> Ite
     place[kept] = np.arange(n)
     learnt: dict[str, Any] = {f"{name}_": arrays[name] for name in COLUMNS if name in arrays}
     learnt |= {"history_": csr_matrix(_parts("history", arrays, n), shape=(n_users + 1, n))}
-    weights = arrays["weights"] if kind is EASE else csc_matrix(_parts("weights", arrays, n), shape=(n, n))
+    weights: Weights
+    if kind is not EASE:
+        weights = Neighbours(csc_matrix(_parts("weights", arrays, n), shape=(n, n)))
+    else:
+        weights = Whole(arrays["weights"]) if "weights" in arrays else Product(arrays["weights_rows"])
+        if isinstance(weights, Product) and not (weights.left > 0).all():
+            raise ValueError("some rows of the weights are longer than 1.")
     learnt |= {f"{name}_": float(one) for name, one in numbers.items()}
     vars(model).update(learnt, place_=place, yes_=yes, weights_=weights)
     return model

@@ -27,8 +27,8 @@ def test_the_plans_have_the_minutes_that_chapters_and_labs_state():
 
 
 def table(heading: str) -> list[list[str]]:
-    """Rows of the table whose header row starts so."""
-    rows = re.search(rf"^\| {heading} \|.*\n\|[-|:]+\|\n((?:\|.*\n)+)", PLANS, re.M)[1]
+    """Rows of all tables whose header row starts so."""
+    rows = "".join(re.findall(rf"^\| {heading} \|.*\n\|[-|:]+\|\n((?:\|.*\n)+)", PLANS, re.M))
     return [plans.cells(row) for row in rows.splitlines()]
 
 

@@ -57,12 +57,11 @@ def test_a_share_is_what_a_yes_adds():
     one, two = found.fold_in({20: 5}), found.fold_in({20: 5, 30: 5})
     share = two.explain(10).shares.set_index("item")["contribution"]
     assert share[30] == pytest.approx(two.predict(10)[0] - one.predict(10)[0])
-    assert share[30] == pytest.approx(found.model.weights_[2, 0])
+    assert share[30] == pytest.approx(found.model.weights_.column(0)[2])
 
 
 def test_similar_items_are_those_that_say_most_for_one(found):
-    weights = found.model.weights_
-    column = weights[:, 4] if isinstance(weights, np.ndarray) else weights.toarray()[:, 4]
+    column = found.model.weights_.column(4)
     alike = found.similar_items(50, 3)
     best = np.argsort(-column, kind="stable")[:3]
     assert alike["item"].tolist() == ((best + 1) * 10).tolist()

@@ -25,14 +25,19 @@ def test_unknown_names_list_the_known_ones():
 
 
 def test_another_measure_is_refused():
-    with pytest.raises(ValueError, match="^measure='mae': choose 'rmse' or 'mse'"):
+    with pytest.raises(ValueError, match="^measure='mae': choose 'rmse', 'mse' or 'ndcg'"):
         band("small-2016/als", "mae")
+    with pytest.raises(ValueError, match="^measure='ndcg': small-2016/als is a band of stars"):
+        band("small-2016/als", "ndcg")
+    with pytest.raises(ValueError, match="^measure='rmse': small-2016/lists/ease is a band of lists"):
+        band("small-2016/lists/ease")
 
 
 def test_every_band_rests_on_ten_different_runs():
     for name, entry in load("bands")["bands"].items():
-        assert len(entry["mse"]) == 10, name
-        assert len(set(entry["mse"])) > 5, f"{name}: the seeds change nothing"
+        scores = entry["ndcg" if "/lists/" in name else "mse"]
+        assert len(scores) == 10, name
+        assert len(set(scores)) > 5, f"{name}: the seeds change nothing"
 
 
 def test_rmse_is_the_root_of_each_mse():

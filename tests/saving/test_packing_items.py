@@ -13,6 +13,7 @@ from tests.tables import random_ratings
 MODELS = {
     "ease": EASE(3),
     "ease, few": EASE(3, at_least=2, max_items=20),
+    "ease, of more users": EASE(3, max_items=40),
     "knn": ItemKNN(9, 2, zero_at=1),
     "stars": ItemKNNStars(9, 2),
 }
@@ -97,6 +98,15 @@ def test_what_no_fit_leaves_is_refused(name):
     tensors[key] = spoil(tensors[key])
     with pytest.raises(ValueError, match=said):
         unpack_items(description, tensors)
+
+
+def test_rows_that_no_fit_leaves_are_refused():
+    description, tensors = pack_items(EASE(3).fit(random_ratings()))
+    assert tensors["weights_rows"].shape == (60, 40)
+    with pytest.raises(ValueError, match="rows of the weights are longer than 1"):
+        unpack_items(description, tensors | {"weights_rows": 2 * tensors["weights_rows"]})
+    with pytest.raises(ValueError, match="not those of collabkit's EASE: weights_rows"):
+        unpack_items(description, tensors | {"weights_rows": tensors["weights_rows"][1:]})
 
 
 def test_a_description_of_another_model_is_refused():
