@@ -37,6 +37,7 @@ CONCEPTS: dict[str, tuple[int, tuple[str, ...]]] = {
     "side information": (0, ("Gibbs sampling",)),
     "neighbour": (2, ("cosine similarity",)),
     "EASE": (1, ("neighbour", "ridge regression")),
+    "BPR": (0, ("sigmoid",)),
 }
 SHORT = {"alternating least squares": "least squares"}  # where the box is too small for the term
 

@@ -80,6 +80,8 @@ COMPARE: dict[str, Comparison] = {
     "create_params": parameter([7, 5], [4, 1]),
     "DotProductBiasParams": module(7, 5, 3),
     "mean_overlap": function(([[1, 2], [2, 1], [5, 6]],), ([[1, 2, 3], [3, 4]],)),
+    "BPR": module(7, 5, 3),
+    "bpr_loss": function((torch.linspace(-9, 9, 31), torch.linspace(-4, 8, 31)), (torch.ones(3, 1), torch.zeros(3, 1))),
     "EmbeddingNet": module(7, 5, (2, 3), layers=(6, 4), embedding_dropout=0.5, dropout=0.5),
 }
 
