@@ -54,8 +54,8 @@ def check_2(step: Answer) -> str | None:
         answer = np.array([np.asarray(one, dtype="float64") for one in answer])
         if answer.shape != (3, 3):
             return f"with K = 3 factors the three arrays make a table of shape {answer.shape}: each has shape (3,)."
-        difference = p @ (qi - qj)
-        wrong, right = 1 / (1 + np.exp(difference)), 1 / (1 + np.exp(-difference))
+        difference = float(p @ (qi - qj))
+        wrong, right = float(1 / (1 + np.exp(difference))), float(1 / (1 + np.exp(-difference)))
 
         def moved(weight: float, sign: float = 1, of: list[np.ndarray] = before, lr: float = lr) -> np.ndarray:
             p, qi, qj = of
