@@ -93,7 +93,7 @@ def resident() -> float:
 
 def exact(items: torch.Tensor, users: torch.Tensor) -> np.ndarray:
     """The best of each ``(n, K)``, by one product and a partial sort."""
-    return (users @ items.T).topk(K, dim=1).indices.numpy()
+    return (users @ items.T).topk(K, dim=1).indices.cpu().numpy()
 
 
 def seconds(search: Callable[[Any], Any], blocks: list[Any]) -> float:

@@ -16,7 +16,7 @@ from collabkit.tables import declares, put, rows_of, tables_of
 
 
 class ServedInPlace(ServedModule):
-    """A module whose user tables are too large to copy: the answers of :class:`ServedModule`, to the bit.
+    """A module whose user tables are too large to copy: the answers of ``ServedModule``, to the bit.
 
     Whoever is asked for is gathered from the tables, or is the average row, and the module scores those few. The items
     have their average rows in memory, as everywhere: there are fewer of them, and lists need all.
@@ -44,7 +44,7 @@ class ServedInPlace(ServedModule):
     def predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         def some(users: np.ndarray, items: np.ndarray) -> np.ndarray:
             x = torch.from_numpy(np.stack([np.arange(len(users)), items], axis=1))
-            return self.of(users)(x)[:, 0].double().numpy()
+            return self.of(users)(x)[:, 0].double().cpu().numpy()
 
         with torch.inference_mode():
             return in_batches(some, users, items)

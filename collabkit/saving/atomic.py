@@ -78,7 +78,7 @@ def write_together(files: dict[Path, bytes]) -> None:
 def replaced(path: Path) -> Iterator[Path]:
     """A new file beside ``path`` to write into, piece by piece; it takes the place of ``path`` when all has gone well.
 
-    For what is too large to hold in memory, as :func:`write_together` does. Nobody waits for it, and a process that is
+    For what is too large to hold in memory, as ``write_together`` does. Nobody waits for it, and a process that is
     killed leaves the new file, whose name begins with a dot and ends in ``.part``.
 
     Raises: as ``write_together``, before anything is written. When the block raises, ``path`` stays as it was.

@@ -74,7 +74,7 @@ def unpack_items(description: dict[str, Any], tensors: dict[str, Tensor]) -> Ite
         raise ValueError(f"the tables are not those of collabkit's {kind.__name__}: {', '.join(odd)}.")
     if odd := sorted(name for name, one in tensors.items() if not one.isfinite().all()):
         raise ValueError(f"{odd[0]} holds values that are not finite numbers.")
-    arrays = {name: one.clone().numpy() for name, one in tensors.items()}
+    arrays = {name: one.cpu().numpy().copy() for name, one in tensors.items()}
     kept = arrays["kept"]
     if n < 1 or kept[0] < 0 or kept[-1] >= n_items or not (np.diff(kept) > 0).all():
         raise ValueError("the items that have weights are not in order, or none of these.")
