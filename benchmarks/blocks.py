@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.results import write
+from benchmarks.settings import arguments
 from collabkit import BayesianMF, Split, evaluate, k_fold, load_movielens
 from collabkit.propagation import Place, PropagatedMF
 
@@ -64,11 +65,11 @@ def summary(runs: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, floa
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", message="the chain has not settled")
-    editions: dict[str, Any] = {}
+    settings, editions = arguments(PropagatedMF(**SETTINGS)), dict[str, Any]()
     for edition in EDITIONS:
         folds = islice(k_fold(load_movielens(edition)), FOLDS)
         runs = [measure(split, seed) for split in folds for seed in range(SEEDS)]
         editions[edition] = {"runs": runs, "means": summary(runs)}
         for name, row in editions[edition]["means"].items():
             print(f"{edition} {name:14}", *(f"{what} {value:.4f}" for what, value in row.items()), flush=True)
-        write("blocks", {"folds": FOLDS, "seeds": SEEDS, "settings": SETTINGS, "grids": GRIDS, "editions": editions})
+        write("blocks", {"folds": FOLDS, "seeds": SEEDS, "settings": settings, "grids": GRIDS, "editions": editions})

@@ -11,6 +11,7 @@ import pytest
 from benchmarks import (
     bands,
     bayes,
+    blocks,
     choices,
     decays,
     leaderboard,
@@ -23,9 +24,11 @@ from benchmarks import (
     sittings,
     small_tables,
     speed,
+    two_processes,
 )
 from benchmarks.settings import arguments, combinations, plain
 from collabkit import ALS, RECIPE, BayesianMF, DotProduct, MeanBaseline, film_features
+from collabkit.propagation import PropagatedMF
 from collabkit.recipe import Recipe
 from collabkit.results import load, names
 
@@ -195,6 +198,20 @@ def check_sittings(stored):
     assert stored["settings"] == arguments(BayesianMF(windows=sittings.WINDOWS, **sittings.SETTINGS))
     for edition in sittings.EDITIONS:
         assert list(stored[edition]) == list(sittings.NAMES)
+
+
+def check_two_processes(stored):
+    assert stored["settings"] == plain(RECIPE) and stored["edition"] == two_processes.EDITION
+    assert list(stored["rows"]) == list(two_processes.RUNS)
+
+
+def check_blocks(stored):
+    assert stored["settings"] == arguments(PropagatedMF(**blocks.SETTINGS))
+    assert [tuple(grid) for grid in stored["grids"]] == list(blocks.GRIDS)
+    names = ["one chain", *("{} x {} blocks".format(*grid) for grid in blocks.GRIDS)]
+    for edition in blocks.EDITIONS:
+        assert list(stored["editions"][edition]["means"]) == names
+        assert len(stored["editions"][edition]["runs"]) == blocks.FOLDS * blocks.SEEDS
 
 
 CHECKS = {name.removeprefix("check_"): check for name, check in globals().items() if name.startswith("check_")}
