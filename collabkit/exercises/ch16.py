@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,7 @@ def check_3(fusion: Answer) -> str | None:
     return said
 
 
-def _list(fusion: Answer, rankings: list[list], k: int) -> list | str:
+def _list(fusion: Answer, rankings: list[list[Any]], k: int) -> list[Any] | str:
     """What the function returns, as a list; or what is wrong with it."""
     given = copy.deepcopy(rankings)
     answer = fusion(given, k)
@@ -103,8 +104,8 @@ def _list(fusion: Answer, rankings: list[list], k: int) -> list | str:
     return found
 
 
-def _fused(rankings: list[list], k: int, start: int = 1) -> list:
-    sums: dict = {}
+def _fused(rankings: list[list[Any]], k: int, start: int = 1) -> list[Any]:
+    sums: dict[Any, float] = {}
     for ranking in rankings:
         for place, item in enumerate(ranking, start):
             sums[item] = sums.get(item, 0) + 1 / (60 + place)
