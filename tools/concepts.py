@@ -38,6 +38,7 @@ CONCEPTS: dict[str, tuple[int, tuple[str, ...]]] = {
     "neighbour": (2, ("cosine similarity",)),
     "EASE": (1, ("neighbour", "ridge regression")),
     "BPR": (0, ("sigmoid",)),
+    "two-tower model": (1, ("side information",)),
 }
 SHORT = {"alternating least squares": "least squares"}  # where the box is too small for the term
 

@@ -48,7 +48,8 @@ def fit_ranking(
     loss: Callable[..., RankingLoss] = SampledSoftmax,
     recipe: Recipe = RANKING,
     seed: int = 0,
-) -> BPR:
+    model: Model = BPR,
+) -> Any:
     """Fit a new :class:`collabkit.BPR` to what users chose, as chapter 15 does it step by step; returns the model.
 
     Args:
@@ -57,6 +58,8 @@ def fit_ranking(
         loss: called with the choices and ``seed=…``: ``SampledSoftmax``, ``BPRLoss``, or a ``partial`` of either.
         recipe: taken for as many choices as there are (:meth:`collabkit.recipe.Recipe.sized`).
         seed: of the start, the batches and the draws. The random numbers of the caller are left alone.
+        model: called with the number of users, the number of items, and the factors of the recipe: any module
+            ``(B, 2) -> (B, 1)``, such as a ``partial`` of :class:`collabkit.TwoTower`.
 
     Raises: ``ValueError`` when no rating reaches ``at_least``; what the loss raises.
     """
@@ -69,8 +72,8 @@ def fit_ranking(
     dls = collab_dataloaders(split, bs=recipe.bs, seed=seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = BPR(train.n_users, train.n_items, recipe.n_factors)
-        learn = ranking_learner(dls, model, loss(chosen, seed=seed), wd=recipe.wd, lr=recipe.lr)
+        new = model(train.n_users, train.n_items, recipe.n_factors)
+        learn = ranking_learner(dls, new, loss(chosen, seed=seed), wd=recipe.wd, lr=recipe.lr)
         with learn.no_bar(), learn.no_logging():
             learn.fit_one_cycle(recipe.epochs, recipe.lr)
-    return model
+    return new

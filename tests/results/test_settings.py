@@ -14,6 +14,7 @@ from benchmarks import (
     blocks,
     choices,
     decays,
+    index,
     leaderboard,
     official,
     ordered,
@@ -68,6 +69,14 @@ def check_bands(stored):
     assert list(stored["bands"]) == list(now)
     for name, band in stored["bands"].items():
         assert band["settings"] == now[name], f"measured with other settings: make bands ONLY='{name}'"
+
+
+def check_index(stored):
+    assert stored["settings"] == index.SETTINGS, "measured with other settings: python -m benchmarks.index"
+    assert list(stored["sizes"]) == list(index.SIZES)
+    for one in stored["sizes"].values():
+        assert list(one["search"]) == ["exact", *(f"index {width}" for width in index.WIDTHS)]
+        assert one["file"]["same answers"] and one["file"]["truncated is refused"] and one["file"]["changed is refused"]
 
 
 def check_bayes(stored):
