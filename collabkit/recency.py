@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 
 from collabkit import checks
-from collabkit.item_item import Same, table
+from collabkit.ease import EASE
+from collabkit.item_item import table
+from collabkit.neighbours import ItemKNN
 from collabkit.ratings import Ratings, rated
 
+Same = TypeVar("Same", EASE, ItemKNN)
 DAY = 86_400  # seconds
 
 
@@ -29,26 +34,27 @@ def by_recency(model: Same, history: Ratings, decay: float = 0.5, half_life: flo
 
     Ties in time are broken by the order of the table.
 
-    Raises: ``ValueError`` for a history without times, or of other users or items than the model was fitted to, and for
-        settings outside their range.
+    Raises: ``TypeError`` for another model; ``ValueError`` for a history without times, or of other users or items than
+        the model was fitted to, and for settings outside their range; ``NotFittedError`` of scikit-learn.
     """
+    if not isinstance(model, EASE | ItemKNN):
+        raise TypeError(f"{type(model).__name__} does not add up what a user chose: pass an EASE or an ItemKNN.")
     decay = checks.number("decay", decay, at_least=0, at_most=checks.WIDEST)
+    half_life = None if half_life is None else checks.number("half_life", half_life, above=0)
     placed = model.with_history(rated(history, "history"))
     if history.timestamp is None:
         raise ValueError("history has no timestamps, so nothing in it is later than the rest: use with_history.")
-    chosen = history.take(model.yes_.counts(history.rating) > 0)
-    order = np.lexsort((np.arange(len(chosen)), chosen.timestamp, chosen.user))  # by user, then time, then place
-    last = np.cumsum(np.bincount(chosen.user, minlength=chosen.n_users))[chosen.user[order]] - 1
-    weight = np.empty(len(chosen))
-    weight[order] = (1.0 + last - np.arange(len(chosen))) ** -decay
-    at = model.place_[chosen.item]
-    kept = at >= 0
-    placed.history_ = placed.history_.multiply(
-        table(chosen.user[kept], at[kept], weight[kept], placed.history_.shape)
-    ).tocsr()
+    counts = placed.yes_.counts(history.rating)
+    user, item, time, x = (one[counts > 0] for one in (history.user, history.item, history.timestamp, counts))
+    order = np.lexsort((np.arange(len(user)), time, user))  # by user, then time, then place in the table
+    last = np.cumsum(np.bincount(user, minlength=history.n_users))[user[order]] - 1
+    later = np.empty(len(user))
+    later[order] = last - np.arange(len(user))
+    at = placed.place_[item]
+    rows, values = at >= 0, x * (1 + later) ** -decay
+    placed.history_ = table(user[rows], at[rows], values[rows], placed.history_.shape)
     if half_life is not None:
-        half_life = checks.number("half_life", half_life, above=0)
-        age = (history.timestamp.max() - chosen.timestamp) / DAY  # in days
-        counts = model.yes_.counts(chosen.rating) * 0.5 ** (age / half_life)
-        placed.popular_ = np.append(np.bincount(chosen.item, weights=counts, minlength=history.n_items), 0)
+        age = (history.timestamp.max() - time) / DAY
+        now = np.bincount(item, weights=x * 0.5 ** (age / half_life), minlength=history.n_items)
+        placed.popular_ = np.append(now / history.n_users, 0)
     return placed

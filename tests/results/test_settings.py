@@ -14,6 +14,7 @@ from benchmarks import (
     choices,
     decays,
     leaderboard,
+    lists,
     official,
     ordered,
     ranking,
@@ -118,6 +119,29 @@ def check_leaderboard(stored):
             assert [one["settings"] for one in tuning["tried"]] == combinations(row.grid), where
             best = min(tuning["tried"], key=lambda one: one["rmse"])
             assert entry["settings"] == row.settings | best["settings"], where
+
+
+def check_lists(stored):
+    assert {name: stored[name] for name in lists.settings()} == lists.settings()
+    assert stored["published"] == lists.PUBLISHED
+    assert {name: peer["asked"] for name, peer in stored["peers"].items()} == lists.LIBRARIES
+    asked = {
+        protocol: [name for name, row in lists.ROWS.items() if row.asked(protocol)] for protocol in lists.PROTOCOLS
+    }
+    assert {protocol: list(rows) for protocol, rows in stored["tuning"].items()} == asked
+    for protocol, rows in stored["tuning"].items():
+        for name, found in rows.items():
+            assert [one["settings"] for one in found["tried"]] == plain(lists.ROWS[name].tries), (protocol, name)
+            best = max(found["tried"], key=lambda one: one["ndcg"])
+            assert found["settings"] == best["settings"], (protocol, name)
+    assert list(stored["editions"]) == list(lists.EDITIONS)
+    for edition, tables in stored["editions"].items():
+        assert {protocol: list(table["models"]) for protocol, table in tables.items()} == asked
+        for protocol, table in tables.items():
+            assert {entry["run"] for entry in table["models"].values()} <= set(stored["runs"])
+            for name, entry in table["models"].items():
+                runs = lists.runs_of(lists.ROWS[name], {}, [None] * lists.SPLITS[protocol])
+                assert entry["error"] or len(entry["ndcg"]) == len(runs), (edition, protocol, name)
 
 
 def check_official(stored):
