@@ -128,8 +128,9 @@ def check_lists(stored):
     asked = {
         protocol: [name for name, row in lists.ROWS.items() if row.asked(protocol)] for protocol in lists.PROTOCOLS
     }
-    assert {protocol: list(rows) for protocol, rows in stored["tuning"].items()} == asked
+    assert list(stored["tuning"]) == list(lists.PROTOCOLS)
     for protocol, rows in stored["tuning"].items():
+        assert list(rows) == [name for name in asked[protocol] if name in rows]
         for name, found in rows.items():
             assert [one["settings"] for one in found["tried"]] == plain(lists.ROWS[name].tries), (protocol, name)
             best = max(found["tried"], key=lambda one: one["ndcg"])
@@ -142,6 +143,7 @@ def check_lists(stored):
             for name, entry in table["models"].items():
                 runs = lists.runs_of(lists.ROWS[name], {}, [None] * lists.SPLITS[protocol])
                 assert entry["error"] or len(entry["ndcg"]) == len(runs), (edition, protocol, name)
+                assert entry["error"] or name in stored["tuning"][protocol], (edition, protocol, name)
 
 
 def check_official(stored):
