@@ -44,7 +44,7 @@ def run(model: Model, table: SimpleNamespace, settings: dict) -> tuple[np.ndarra
     Seconds are the processor's, which other work on the machine does not stretch as it does those of the clock.
     """
     steps = model(table, **settings)
-    took = {}
+    took: dict[str, float] = {}
     for name in ("prepare", "fit", "list"):
         clock, busy = time.perf_counter(), time.process_time()
         lists = next(steps)
