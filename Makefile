@@ -78,6 +78,7 @@ reproduce: venv ## Run the five published notebooks again, in full (ONLY="A D" f
 bench: venv ## Measure all that the leaderboard shows (ONLY="myfm bayes" for some of its rows).
 	@$(BIN)/python -m benchmarks.leaderboard $(ONLY)
 ifndef ONLY
+	@$(BIN)/python -m benchmarks.lists
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.bayes
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.official
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.speed

@@ -171,9 +171,9 @@ def install(library: str) -> dict[str, Any]:
     return found
 
 
-def command(*words: str, seconds: float | None = None) -> str:
+def command(*words: str, seconds: float | None = None, threads: int = THREADS) -> str:
     """What a command prints. ``RuntimeError`` with the last line of its complaint when it fails."""
-    env = os.environ | {f"{pool}_NUM_THREADS": str(THREADS) for pool in POOLS}
+    env = os.environ | {f"{pool}_NUM_THREADS": str(threads) for pool in POOLS}
     try:
         done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired:

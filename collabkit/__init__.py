@@ -31,6 +31,7 @@ _MODULE = {  # and once more in __init__.pyi, for type checkers and editors, who
     "ALS": "als",
     "BayesianMF": "bayes",
     "EASE": "ease",
+    "by_recency": "recency",
     "everything_known": "features",
     "film_features": "features",
     "popularity": "features",

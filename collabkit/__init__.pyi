@@ -50,6 +50,7 @@ from collabkit.neighbours import ItemKNNStars as ItemKNNStars
 from collabkit.official import load_users as load_users
 from collabkit.official import official_folds as official_folds
 from collabkit.ratings import Ratings as Ratings
+from collabkit.recency import by_recency as by_recency
 from collabkit.recipe import QUICK as QUICK
 from collabkit.recipe import RANKING as RANKING
 from collabkit.recipe import RECIPE as RECIPE

@@ -123,6 +123,8 @@ NUMBERS |= estimator("ImplicitALS", n_factors=COUNT, n_sweeps=COUNT, seed=SEED)
 NUMBERS |= estimator("ImplicitALS", penalty=(0.5, (0, None)), alpha=(0.5, (None, None)), at_least=(0.5, (None, None)))
 ANY = (0.5, (None, None))
 NUMBERS |= estimator("EASE", penalty=(0.5, (0, None)), at_least=ANY, zero_at=ANY, max_items=COUNT)
+NUMBERS["by_recency", "decay"] = (lambda v: kit.by_recency(kit.EASE().fit(RATINGS), RATINGS, v), *ANY)
+NUMBERS["by_recency", "half_life"] = (lambda v: kit.by_recency(kit.EASE().fit(RATINGS), RATINGS, 0, v), 0.5, (0, None))
 NUMBERS |= estimator("ItemKNN", n_neighbours=COUNT, shrink=ANY, at_least=ANY, zero_at=ANY)
 NUMBERS |= estimator("ItemKNNStars", n_neighbours=COUNT, shrink=ANY, damping=ANY)
 NUMBERS |= estimator("BayesianMF", n_factors=(3, (0, None)), n_samples=COUNT, burn_in=(3, (0, None)), seed=SEED)
@@ -215,6 +217,7 @@ TABLES = {
     "ImplicitALS": kit.ImplicitALS().fit,
     "ItemKNN": kit.ItemKNN().fit,
     "ItemKNNStars": kit.ItemKNNStars().fit,
+    "by_recency": lambda bad: kit.by_recency(kit.EASE().fit(RATINGS), bad),
     "BayesianMF": kit.BayesianMF().fit,
     "Recommender": lambda bad: kit.Recommender(MODEL, bad),
     "Negatives": kit.Negatives,

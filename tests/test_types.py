@@ -92,6 +92,8 @@ assert_type(ease.with_history(split.train), EASE)
 towers = TwoTower(3, 4, 5, item_features=film_features(ratings), temperature=0.1)
 assert_type(towers.item_vectors(torch.arange(2)), Tensor)
 nearest = ItemKNN(n_neighbours=20).fit(ratings)
+assert_type(by_recency(ease, split.train, decay=0.3, half_life=365), EASE)
+assert_type(by_recency(nearest, split.train), ItemKNN)
 assert_type(ItemKNNStars(shrink=30).fit(ratings).predict(1, [10, 20]), np.ndarray)
 for served in (PopularityBaseline().fit(ratings), ImplicitALS().fit(ratings), als, bayes, ease, nearest):
     assert_type(evaluate_ranking(Recommender(served, ratings, device="cpu"), split), dict[str, float])

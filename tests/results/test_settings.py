@@ -16,6 +16,7 @@ from benchmarks import (
     decays,
     index,
     leaderboard,
+    lists,
     official,
     ordered,
     ranking,
@@ -130,6 +131,31 @@ def check_leaderboard(stored):
             assert [one["settings"] for one in tuning["tried"]] == combinations(row.grid), where
             best = min(tuning["tried"], key=lambda one: one["rmse"])
             assert entry["settings"] == row.settings | best["settings"], where
+
+
+def check_lists(stored):
+    assert {name: stored[name] for name in lists.settings()} == lists.settings()
+    assert stored["published"] == lists.PUBLISHED
+    assert {name: peer["asked"] for name, peer in stored["peers"].items()} == lists.LIBRARIES
+    asked = {
+        protocol: [name for name, row in lists.ROWS.items() if row.asked(protocol)] for protocol in lists.PROTOCOLS
+    }
+    assert list(stored["tuning"]) == list(lists.PROTOCOLS)
+    for protocol, rows in stored["tuning"].items():
+        assert list(rows) == [name for name in asked[protocol] if name in rows]
+        for name, found in rows.items():
+            assert [one["settings"] for one in found["tried"]] == plain(lists.ROWS[name].tries), (protocol, name)
+            best = max(found["tried"], key=lambda one: one["ndcg"])
+            assert found["settings"] == best["settings"], (protocol, name)
+    assert list(stored["editions"]) == list(lists.EDITIONS)
+    for edition, tables in stored["editions"].items():
+        assert {protocol: list(table["models"]) for protocol, table in tables.items()} == asked
+        for protocol, table in tables.items():
+            assert {entry["run"] for entry in table["models"].values()} <= set(stored["runs"])
+            for name, entry in table["models"].items():
+                runs = lists.runs_of(lists.ROWS[name], {}, [None] * lists.SPLITS[protocol])
+                assert entry["error"] or len(entry["ndcg"]) == len(runs), (edition, protocol, name)
+                assert entry["error"] or name in stored["tuning"][protocol], (edition, protocol, name)
 
 
 def check_official(stored):

@@ -1,0 +1,80 @@
+"""The course's own models, fitted once in a process of their own, as `benchmarks.list_peers` does it for the others.
+
+python -m benchmarks.list_ours job.json
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.list_peers import PLACES, main
+from collabkit import EASE, BPRLoss, ImplicitALS, ItemKNN, PopularityBaseline, Ratings, Recommender, SampledSoftmax
+from collabkit.data.vocabulary import Vocabulary
+from collabkit.recency import by_recency
+from collabkit.recipe import RANKING
+from collabkit.training.fit import fit_ranking
+
+SCALE = (0.5, 5.0)
+
+
+def ratings_of(table: SimpleNamespace, which: str = "") -> Ratings:
+    """Ratings by code, under vocabularies of the codes themselves: those to learn from, or those that are known."""
+    columns = (getattr(table, f"{which}{name}") for name in ("user", "item", "rating", "time"))
+    users, items = (
+        Vocabulary(np.arange(int(n)), what) for n, what in ((table.n_users, "user"), (table.n_items, "item"))
+    )
+    films = pd.DataFrame({"item": items.ids, "label": items.ids.astype(str)})
+    return Ratings(*columns, users, items, films, SCALE)
+
+
+def lists_of(table: SimpleNamespace, model, known: Ratings) -> np.ndarray:
+    """The lists ``(asked, 20)`` that a Recommender makes, by code; -1 past the end of one."""
+    lists = Recommender(model, known).recommend(table.asked, k=PLACES)
+    found = np.full((len(table.asked), PLACES), -1)
+    row = pd.Index(table.asked).get_indexer(lists["user"])
+    found[row, lists.index - 1] = lists["item"]
+    return found
+
+
+def popularity(table, at_least: float):
+    train, known = ratings_of(table), ratings_of(table, "known_")
+    yield
+    model = PopularityBaseline().fit(train.take(train.rating >= at_least))
+    yield
+    yield lists_of(table, model, known)
+
+
+def solved(table, model: str, seed: int = 0, recent: dict | None = None, **settings):
+    """ItemKNN, EASE or ImplicitALS, which place users held out by what is known of them.
+
+    Args:
+        recent: arguments of :func:`collabkit.recency.by_recency`, which weighs the histories once the model is fitted.
+    """
+    train, known = ratings_of(table), ratings_of(table, "known_")
+    yield
+    kind = {"ItemKNN": ItemKNN, "EASE": EASE, "ImplicitALS": partial(ImplicitALS, seed=seed)}[model]
+    fitted = kind(**settings).fit(train)
+    yield
+    if recent is not None:
+        fitted = by_recency(fitted, known, **recent)
+    elif table.held_out:
+        fitted = fitted.with_history(known)
+    yield lists_of(table, fitted, known)
+
+
+def ranked(table, loss: str, seed: int = 0, at_least: float | None = None, n_negatives: int | None = None, **recipe):
+    """Factors that were trained on pairs, or on a softmax: of users in training alone."""
+    train, known = ratings_of(table), ratings_of(table, "known_")
+    losses = {"BPR": BPRLoss, "softmax": partial(SampledSoftmax, n_negatives=n_negatives)}
+    yield
+    model = fit_ranking(train, at_least, losses[loss], RANKING._replace(**recipe), seed)
+    yield
+    yield lists_of(table, model, known)
+
+
+if __name__ == "__main__":
+    main({"popularity": popularity, "solved": solved, "ranked": ranked})
