@@ -28,17 +28,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.peers import SCALE
 from benchmarks.results import in_order, kept, versions, write
 from benchmarks.settings import arguments, combinations
-from collabkit import ALS, RECIPE, BayesianMF, Ratings, Split, k_fold, load_movielens, random_split, rmse
+from collabkit import (
+    ALS,
+    RECIPE,
+    BayesianMF,
+    Ratings,
+    Split,
+    everything_known,
+    k_fold,
+    load_movielens,
+    random_split,
+    rmse,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / ".peers"
 EDITIONS = ("small-2018", "small-2016")
 FOLDS = 5
-THREADS = 2
+THREADS = int(os.environ.get("OMP_NUM_THREADS", "2"))
 LIMIT = 900  # seconds for one process; what takes longer has failed
 POOLS = ("OMP", "OPENBLAS", "MKL", "RAYON", "LK")  # …_NUM_THREADS: every pool that these libraries draw upon
 
@@ -63,11 +75,16 @@ class Row:
     settings: dict[str, Any] = field(default_factory=dict)
     grid: dict[str, list] = field(default_factory=dict)  # each combination is tried; the best goes with `settings`
     knows: str = "ids"
+    trial: dict[str, Any] = field(default_factory=dict)  # settings while that is done: a shorter chain
+    like: str = ""  # the row before whose choice it takes
 
 
 ITEMS = {"name": "pearson_baseline", "user_based": False}
 WITH_FEATURES = arguments(BayesianMF(16, n_samples=200))
 WHO, FILMS, ALL = "ids, who rated what", "ids, genres, years", "ids, who rated what, genres, years"
+KNOWN, DAY = "everything", ", day of the rating"
+FULL = arguments(BayesianMF(24, n_samples=300, overrelaxation=0.95))
+SITTINGS = arguments(BayesianMF(24, n_samples=300, overrelaxation=0.95, windows=(86_400, 3_600, 600)))
 ROWS = {
     "means of user and film": Row("collabkit", "means"),
     "DotProductBias, course recipe": Row("collabkit", "dot product", RECIPE._asdict()),
@@ -87,12 +104,16 @@ ROWS = {
         {"features": ["film_features", "popularity", "who_rated"], **WITH_FEATURES},
         knows=ALL,
     ),
-    "BayesianMF, films, who rated and day": Row(
+    "BayesianMF, everything": Row(
         "collabkit",
         "bayes",
-        {"features": ["film_features", "popularity", "who_rated"], **WITH_FEATURES},
-        {"day": [2, 5, 10, 20]},
-        ALL + ", day of the rating",
+        FULL,
+        {"n_factors": [16, 24], "columns": [32, 64, 128]},
+        KNOWN,
+        {"n_samples": 100},
+    ),
+    "BayesianMF, everything and day": Row(
+        "collabkit", "bayes", SITTINGS | {"sitting": "around"}, knows=KNOWN + DAY, like="BayesianMF, everything"
     ),
     "BaselineOnly": Row("surprise", "surprise", {"algorithm": "BaselineOnly"}),
     "BaselineOnly, tuned": Row(
@@ -132,11 +153,19 @@ ROWS = {
         "myfm", "myfm", {"rank": 16, "sweeps": 200, "films": True, "watched": True}, knows=ALL
     ),
     "FM, films, who rated and day": Row(
-        "myfm",
-        "myfm",
-        {"rank": 16, "sweeps": 200, "films": True, "watched": True, "day": True},
-        knows=ALL + ", day of the rating",
+        "myfm", "myfm", {"rank": 16, "sweeps": 200, "films": True, "watched": True, "day": True}, knows=ALL + DAY
     ),
+} | {
+    f"FM{ordered}, everything{day}": Row(
+        "myfm",
+        "myfm",
+        {"sweeps": 200, "day": bool(day), "ordered": bool(ordered)},
+        {} if day else {"rank": [8, 16, 24], "known": [0, 32]},
+        KNOWN + (DAY if day else ""),
+        like=f"FM{ordered}, everything" if day else "",
+    )
+    for ordered in ("", " ordered")
+    for day in ("", " and day")
 }
 
 
@@ -193,6 +222,7 @@ def command(*words: str, seconds: float | None = None, threads: int = THREADS) -
 def write_fold(split: Split, path: Path) -> None:
     """What a model may see of a split, in the data's own ids; the stars held out are not among it."""
     train, valid, films = split.train.frame, split.valid.frame, split.train.films
+    of_films, of_users = (pd.concat(tables, axis=1) for tables in everything_known(split.train))
     np.savez(
         path,
         user=train["user"].to_numpy("int64"),
@@ -205,6 +235,11 @@ def write_fold(split: Split, path: Path) -> None:
         film_item=films["item"].to_numpy("int64"),
         film_year=films["year"].to_numpy("float64", na_value=np.nan),
         film_genres=films["genres"].fillna("").to_numpy("str"),
+        film_known=of_films.to_numpy("float32"),
+        film_groups=of_films.columns.get_level_values(0).to_numpy("str"),
+        user_ids=split.train.users.ids,
+        user_known=of_users.to_numpy("float32"),
+        user_groups=of_users.columns.get_level_values(0).to_numpy("str"),
     )
 
 
@@ -234,18 +269,25 @@ def fit(row: Row, settings: list[dict], split: Split, scratch: Path) -> list[dic
 # ---------------------------------------------------------------- one run
 
 
-def measure(row: Row, inner: Split, splits: list[Split], scratch: Path) -> Iterator[dict[str, Any]]:
-    """The entry of a row in the JSON: after tuning, and after each fold. The last one holds all."""
+def measure(row: Row, inner: Split, splits: list[Split], scratch: Path, others: dict) -> Iterator[dict[str, Any]]:
+    """The entry of a row in the JSON: after tuning, and after each fold. The last one holds all.
+
+    Args:
+        others: entries of this edition so far, where a row that is tuned `like` another finds what that one chose.
+    """
     entry: dict[str, Any] = {"library": row.library, "knows": row.knows, "settings": row.settings, "error": None}
     entry |= {"tuning": None, "rmse": [], "fit_seconds": [], "predict_seconds": [], "peak_mb": []}
     try:
+        if row.like:
+            entry["settings"] = row.settings | chosen_by(others, row.like)
         if row.grid:
             choices = combinations(row.grid)
             start = time.perf_counter()
-            scores = [done["rmse"] for done in fit(row, [row.settings | one for one in choices], inner, scratch)]
+            tries = [row.settings | row.trial | one for one in choices]
+            scores = [done["rmse"] for done in fit(row, tries, inner, scratch)]
             tried = [{"settings": one, "rmse": score} for one, score in zip(choices, scores, strict=True)]
             seconds = round(time.perf_counter() - start, 1)
-            entry["tuning"] = {"grid": row.grid, "tried": tried, "seconds": seconds}
+            entry["tuning"] = {"grid": row.grid, "with": row.trial, "tried": tried, "seconds": seconds}
             entry["settings"] = row.settings | choices[int(np.argmin(scores))]
             yield entry
         for split in splits:
@@ -256,6 +298,14 @@ def measure(row: Row, inner: Split, splits: list[Split], scratch: Path) -> Itera
     except RuntimeError as error:
         entry["error"] = str(error)
         yield entry
+
+
+def chosen_by(entries: dict[str, Any], name: str) -> dict[str, Any]:
+    """What a row that was tuned has chosen. ``RuntimeError`` where there is none."""
+    tuning = entries.get(name, {}).get("tuning")
+    if tuning is None:
+        raise RuntimeError(f"its settings are those of the row {name!r}, which has chosen none: measure that first")
+    return min(tuning["tried"], key=lambda one: one["rmse"])["settings"]
 
 
 def this_machine() -> dict[str, Any]:
@@ -314,7 +364,7 @@ def main(wanted: list[str], folds: int) -> None:
         table = board["rows"].setdefault(edition, {})
         for name, row in rows.items():
             with tempfile.TemporaryDirectory() as scratch:
-                for entry in measure(row, inner, splits, Path(scratch)):
+                for entry in measure(row, inner, splits, Path(scratch), table):
                     table[name] = entry | {"run": run}
                     say(f"{edition}  {row.library} {name}: {progress(entry, folds)}")
             save()
