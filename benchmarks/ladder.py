@@ -1,6 +1,6 @@
 """What each thing that is known is worth: a ladder from ids alone to everything, on the folds of the leaderboard.
 
-    python -m benchmarks.ladder             both editions (needs the 2018 edition in $COLLABKIT_DATA; ten minutes)
+    python -m benchmarks.ladder             both editions (needs the 2018 edition in $COLLABKIT_DATA; five minutes)
     python -m benchmarks.ladder small-2016  one of them, the other kept
 
 Each rung keeps what the rungs before it know. Settings are the same on all of them, with a shorter chain than on the
@@ -14,17 +14,13 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from typing import Any
 
 import pandas as pd
 
 from benchmarks.results import kept, write
 from benchmarks.settings import arguments
+from benchmarks.sittings import EDITIONS, SETTINGS, WINDOWS
 from collabkit import BayesianMF, Split, everything_known, k_fold, load_movielens, rmse
-
-EDITIONS = ("small-2018", "small-2016")
-WINDOWS = (86_400, 3_600, 600)
-SETTINGS: dict[str, Any] = {"n_factors": 16, "n_samples": 100, "overrelaxation": 0.9}
 
 #: what a rung adds: groups of film features, and of user features
 FEATURES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

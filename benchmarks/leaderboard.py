@@ -4,7 +4,7 @@
     python -m benchmarks.leaderboard myfm bayes     rows with one of these in their name or library, the others kept
     python -m benchmarks.leaderboard --folds 1      a trial: the first fold only, and nothing is written
 
-Writes results/leaderboard.json, row by row, so that nothing is lost when a run is cut off. Each library gets an
+Writes results/leaderboard.json, fold by fold, so that nothing is lost when a run is cut off. Each library gets an
 environment of its own below .peers. Each fit is a fresh process that knows the training ratings and the pairs to
 predict, and not the stars held out; one at a time, each with the same number of threads. What a library needs tuned is
 tuned on the training ratings of the first fold, of which a fifth is held out. What fails is kept, with its error.
@@ -159,9 +159,10 @@ ROWS = {
     f"FM{ordered}, everything{day}": Row(
         "myfm",
         "myfm",
-        {"sweeps": 200, "day": bool(day), "ordered": bool(ordered)},
+        {"sweeps": 120, "day": bool(day), "ordered": bool(ordered)},
         {} if day else {"rank": [8, 16, 24], "known": [0, 32]},
         KNOWN + (DAY if day else ""),
+        {} if day else {"sweeps": 60},
         like=f"FM{ordered}, everything" if day else "",
     )
     for ordered in ("", " ordered")
@@ -366,8 +367,8 @@ def main(wanted: list[str], folds: int) -> None:
             with tempfile.TemporaryDirectory() as scratch:
                 for entry in measure(row, inner, splits, Path(scratch), table):
                     table[name] = entry | {"run": run}
+                    save()
                     say(f"{edition}  {row.library} {name}: {progress(entry, folds)}")
-            save()
     say("done")
 
 

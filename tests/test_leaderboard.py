@@ -14,26 +14,18 @@ from benchmarks.leaderboard import Row
 from collabkit import (
     ALS,
     BayesianMF,
-    Ratings,
     everything_known,
     film_features,
     k_fold,
     popularity,
     random_split,
 )
-from tests.tables import random_ratings
+from tests.tables import dated_films, random_ratings
 
 
 @pytest.fixture(scope="module")
 def split():
-    frame = random_ratings().frame
-    frame["timestamp"] = 86_400 * (1 + np.arange(len(frame)) % 3)
-    items = np.unique(frame["item"])
-    years, genres = 1980 + items % 30, np.where(items % 3, "Drama|War", "Comedy")
-    films = pd.DataFrame({"item": items, "title": items.astype(str), "year": years, "genres": genres})
-    films.loc[0, ["year", "genres"]] = [None, None]
-    ratings = Ratings.from_frame(frame, timestamp="timestamp", items=films, scale=(0.5, 5))
-    return next(iter(k_fold(ratings, 5, seed=0)))
+    return next(iter(k_fold(dated_films(), 5, seed=0)))
 
 
 @pytest.fixture
