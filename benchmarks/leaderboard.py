@@ -6,8 +6,10 @@
 
 Writes results/leaderboard.json, fold by fold, so that nothing is lost when a run is cut off. Each library gets an
 environment of its own below .peers. Each fit is a fresh process that knows the training ratings and the pairs to
-predict, and not the stars held out; one at a time, each with the same number of threads. What a library needs tuned is
-tuned on the training ratings of the first fold, of which a fifth is held out. What fails is kept, with its error.
+predict, and not the stars held out; one at a time, each with the same number of threads. On a machine that has other
+work, that is one thread, and seconds are those of the processor: the file says so of each run. What a library needs
+tuned is tuned on the training ratings of the first fold, of which a fifth is held out. What fails is kept, with its
+error.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / ".peers"
 EDITIONS = ("small-2018", "small-2016")
 FOLDS = 5
-THREADS = int(os.environ.get("OMP_NUM_THREADS", "2"))
+BUSY = os.getloadavg()[0] > (os.cpu_count() or 1)  # then the clock would measure the others
+THREADS = 1 if BUSY else 2
 LIMIT = 900  # seconds for one process; what takes longer has failed
 POOLS = ("OMP", "OPENBLAS", "MKL", "RAYON", "LK")  # …_NUM_THREADS: every pool that these libraries draw upon
 
@@ -263,6 +266,8 @@ def fit(row: Row, settings: list[dict], split: Split, scratch: Path) -> list[dic
         how = [str(python_of(row.library)), "-I", str(ROOT / "benchmarks" / "peers.py")]
     command(*how, paths["job.json"], seconds=LIMIT * len(settings))
     measured = json.loads(Path(paths["measured.json"]).read_text("utf8"))
+    if BUSY:
+        measured = [took | took["processor"] for took in measured]
     scores = [rmse(split.valid.rating, stars.clip(*SCALE)) for stars in np.load(paths["stars.npy"])]
     return [{"rmse": round(score, 5), **took} for score, took in zip(scores, measured, strict=True)]
 
@@ -311,7 +316,8 @@ def chosen_by(entries: dict[str, Any], name: str) -> dict[str, Any]:
 
 def this_machine() -> dict[str, Any]:
     """Where, with what, and how busy it was before."""
-    here = {"cores": os.cpu_count(), "threads": THREADS, "system": f"{platform.system()} {platform.machine()}"}
+    here = {"cores": os.cpu_count(), "threads": THREADS, "seconds": "of the processor" if BUSY else "by the clock"}
+    here |= {"system": f"{platform.system()} {platform.machine()}"}
     here |= {"memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)}
     return here | {"load_before": round(os.getloadavg()[0], 1), "versions": versions()}
 
