@@ -1,6 +1,6 @@
 """Other people's libraries and the course's models, on the same folds, on one machine, in one run.
 
-    python -m benchmarks.leaderboard                all rows (needs the 2018 edition in $COLLABKIT_DATA; half an hour)
+    python -m benchmarks.leaderboard                all rows (needs the 2018 edition in $COLLABKIT_DATA; 75 minutes)
     python -m benchmarks.leaderboard myfm bayes     rows with one of these in their name or library, the others kept
     python -m benchmarks.leaderboard --folds 1      a trial: the first fold only, and nothing is written
 

@@ -119,7 +119,7 @@ def check_ladder(stored):
     assert stored["settings"] == arguments(BayesianMF(**ladder.SETTINGS))
     for edition in ladder.EDITIONS:
         assert list(stored[edition]) == list(ladder.RUNGS)
-        assert {len(rung["rmse"]) for rung in stored[edition].values()} == {5}
+        assert {len(errors) for errors in stored[edition].values()} == {5}
 
 
 def check_leaderboard(stored):
