@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import get_args
 
 import pandas as pd
 
@@ -20,6 +21,7 @@ from benchmarks.results import kept, write
 from benchmarks.settings import arguments
 from benchmarks.sittings import EDITIONS, SETTINGS, WINDOWS
 from collabkit import BayesianMF, Split, everything_known, k_fold, load_movielens, rmse
+from collabkit.sittings import Sitting
 
 #: what a rung adds: groups of film features, and of user features
 FEATURES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -49,7 +51,7 @@ def climb(split: Split) -> dict[str, float]:
         found[rung] = score(*(pd.concat(tables, axis=1) if tables else None for tables in sides))
     found[GROUPED] = score(*known)
     model = BayesianMF(**SETTINGS, windows=WINDOWS, progress=False).fit(split.train, *known)
-    for rung, sitting in ((BEFORE, "before"), (AROUND, "around")):
+    for rung, sitting in zip((BEFORE, AROUND), get_args(Sitting), strict=True):
         stars, _ = model.predict_at(rows["user"], rows["item"], rows["timestamp"], sitting)
         found[rung] = rmse(rows["rating"], stars)
     return found

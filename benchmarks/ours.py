@@ -6,12 +6,16 @@ python -m benchmarks.ours job.json
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.peers import SCALE, main
 from collabkit import Ratings
+
+if TYPE_CHECKING:
+    from collabkit.sittings import Sitting
 
 
 def ratings_of(fold) -> tuple[Ratings, Ratings]:
@@ -59,7 +63,9 @@ def als(fold, **settings):
     yield model.predict(fold.valid_user, fold.valid_item)
 
 
-def bayes(fold, features: list[str] | None = None, columns: int | None = None, sitting: str | None = None, **settings):
+def bayes(
+    fold, features: list[str] | None = None, columns: int | None = None, sitting: Sitting | None = None, **settings
+):
     """Features are names of functions in collabkit, whose columns are laid side by side.
 
     Args:
