@@ -80,6 +80,7 @@ bench: venv ## Measure all that the leaderboard shows (ONLY="myfm bayes" for som
 ifndef ONLY
 	@$(BIN)/python -m benchmarks.lists
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.bayes
+	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.ladder
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.official
 	@OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.speed
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.scale

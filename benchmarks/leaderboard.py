@@ -1,13 +1,15 @@
 """Other people's libraries and the course's models, on the same folds, on one machine, in one run.
 
-    python -m benchmarks.leaderboard                all rows (needs the 2018 edition in $COLLABKIT_DATA; half an hour)
+    python -m benchmarks.leaderboard                all rows (needs the 2018 edition in $COLLABKIT_DATA; 75 minutes)
     python -m benchmarks.leaderboard myfm bayes     rows with one of these in their name or library, the others kept
     python -m benchmarks.leaderboard --folds 1      a trial: the first fold only, and nothing is written
 
-Writes results/leaderboard.json, row by row, so that nothing is lost when a run is cut off. Each library gets an
+Writes results/leaderboard.json, fold by fold, so that nothing is lost when a run is cut off. Each library gets an
 environment of its own below .peers. Each fit is a fresh process that knows the training ratings and the pairs to
-predict, and not the stars held out; one at a time, each with the same number of threads. What a library needs tuned is
-tuned on the training ratings of the first fold, of which a fifth is held out. What fails is kept, with its error.
+predict, and not the stars held out; one at a time, each with the same number of threads. On a machine that has other
+work, that is one thread, and seconds are those of the processor: the file says so of each run. What a library needs
+tuned is tuned on the training ratings of the first fold, of which a fifth is held out. What fails is kept, with its
+error.
 """
 
 from __future__ import annotations
@@ -28,17 +30,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.peers import SCALE
 from benchmarks.results import in_order, kept, versions, write
 from benchmarks.settings import arguments, combinations
-from collabkit import ALS, RECIPE, BayesianMF, Ratings, Split, k_fold, load_movielens, random_split, rmse
+from collabkit import (
+    ALS,
+    RECIPE,
+    BayesianMF,
+    Ratings,
+    Split,
+    everything_known,
+    k_fold,
+    load_movielens,
+    random_split,
+    rmse,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / ".peers"
 EDITIONS = ("small-2018", "small-2016")
 FOLDS = 5
-THREADS = 2
+BUSY = os.getloadavg()[0] > (os.cpu_count() or 1)  # then the clock would measure the others
+THREADS = 1 if BUSY else 2
 LIMIT = 900  # seconds for one process; what takes longer has failed
 POOLS = ("OMP", "OPENBLAS", "MKL", "RAYON", "LK")  # …_NUM_THREADS: every pool that these libraries draw upon
 
@@ -63,11 +78,16 @@ class Row:
     settings: dict[str, Any] = field(default_factory=dict)
     grid: dict[str, list] = field(default_factory=dict)  # each combination is tried; the best goes with `settings`
     knows: str = "ids"
+    trial: dict[str, Any] = field(default_factory=dict)  # settings while that is done: a shorter chain
+    like: str = ""  # the row before whose choice it takes
 
 
 ITEMS = {"name": "pearson_baseline", "user_based": False}
 WITH_FEATURES = arguments(BayesianMF(16, n_samples=200))
 WHO, FILMS, ALL = "ids, who rated what", "ids, genres, years", "ids, who rated what, genres, years"
+KNOWN, DAY = "everything", ", day of the rating"
+FULL = arguments(BayesianMF(24, n_samples=300, overrelaxation=0.95))
+SITTINGS = arguments(BayesianMF(24, n_samples=300, overrelaxation=0.95, windows=(86_400, 3_600, 600)))
 ROWS = {
     "means of user and film": Row("collabkit", "means"),
     "DotProductBias, course recipe": Row("collabkit", "dot product", RECIPE._asdict()),
@@ -87,12 +107,16 @@ ROWS = {
         {"features": ["film_features", "popularity", "who_rated"], **WITH_FEATURES},
         knows=ALL,
     ),
-    "BayesianMF, films, who rated and day": Row(
+    "BayesianMF, everything": Row(
         "collabkit",
         "bayes",
-        {"features": ["film_features", "popularity", "who_rated"], **WITH_FEATURES},
-        {"day": [2, 5, 10, 20]},
-        ALL + ", day of the rating",
+        FULL,
+        {"n_factors": [16, 24], "columns": [32, 64, 128]},
+        KNOWN,
+        {"n_samples": 100},
+    ),
+    "BayesianMF, everything and day": Row(
+        "collabkit", "bayes", SITTINGS | {"sitting": "around"}, knows=KNOWN + DAY, like="BayesianMF, everything"
     ),
     "BaselineOnly": Row("surprise", "surprise", {"algorithm": "BaselineOnly"}),
     "BaselineOnly, tuned": Row(
@@ -132,11 +156,20 @@ ROWS = {
         "myfm", "myfm", {"rank": 16, "sweeps": 200, "films": True, "watched": True}, knows=ALL
     ),
     "FM, films, who rated and day": Row(
-        "myfm",
-        "myfm",
-        {"rank": 16, "sweeps": 200, "films": True, "watched": True, "day": True},
-        knows=ALL + ", day of the rating",
+        "myfm", "myfm", {"rank": 16, "sweeps": 200, "films": True, "watched": True, "day": True}, knows=ALL + DAY
     ),
+} | {
+    f"FM{ordered}, everything{day}": Row(
+        "myfm",
+        "myfm",
+        {"sweeps": 120, "day": bool(day), "ordered": bool(ordered)},
+        {} if day else {"rank": [8, 16, 24], "known": [0, 32]},
+        KNOWN + (DAY if day else ""),
+        {} if day else {"sweeps": 60},
+        like=f"FM{ordered}, everything" if day else "",
+    )
+    for ordered in ("", " ordered")
+    for day in ("", " and day")
 }
 
 
@@ -193,6 +226,7 @@ def command(*words: str, seconds: float | None = None, threads: int = THREADS) -
 def write_fold(split: Split, path: Path) -> None:
     """What a model may see of a split, in the data's own ids; the stars held out are not among it."""
     train, valid, films = split.train.frame, split.valid.frame, split.train.films
+    of_films, of_users = (pd.concat(tables, axis=1) for tables in everything_known(split.train))
     np.savez(
         path,
         user=train["user"].to_numpy("int64"),
@@ -205,6 +239,11 @@ def write_fold(split: Split, path: Path) -> None:
         film_item=films["item"].to_numpy("int64"),
         film_year=films["year"].to_numpy("float64", na_value=np.nan),
         film_genres=films["genres"].fillna("").to_numpy("str"),
+        film_known=of_films.to_numpy("float32"),
+        film_groups=of_films.columns.get_level_values(0).to_numpy("str"),
+        user_ids=split.train.users.ids,
+        user_known=of_users.to_numpy("float32"),
+        user_groups=of_users.columns.get_level_values(0).to_numpy("str"),
     )
 
 
@@ -227,6 +266,8 @@ def fit(row: Row, settings: list[dict], split: Split, scratch: Path) -> list[dic
         how = [str(python_of(row.library)), "-I", str(ROOT / "benchmarks" / "peers.py")]
     command(*how, paths["job.json"], seconds=LIMIT * len(settings))
     measured = json.loads(Path(paths["measured.json"]).read_text("utf8"))
+    if BUSY:
+        measured = [took | took["processor"] for took in measured]
     scores = [rmse(split.valid.rating, stars.clip(*SCALE)) for stars in np.load(paths["stars.npy"])]
     return [{"rmse": round(score, 5), **took} for score, took in zip(scores, measured, strict=True)]
 
@@ -234,18 +275,25 @@ def fit(row: Row, settings: list[dict], split: Split, scratch: Path) -> list[dic
 # ---------------------------------------------------------------- one run
 
 
-def measure(row: Row, inner: Split, splits: list[Split], scratch: Path) -> Iterator[dict[str, Any]]:
-    """The entry of a row in the JSON: after tuning, and after each fold. The last one holds all."""
+def measure(row: Row, inner: Split, splits: list[Split], scratch: Path, others: dict) -> Iterator[dict[str, Any]]:
+    """The entry of a row in the JSON: after tuning, and after each fold. The last one holds all.
+
+    Args:
+        others: entries of this edition so far, where a row that is tuned `like` another finds what that one chose.
+    """
     entry: dict[str, Any] = {"library": row.library, "knows": row.knows, "settings": row.settings, "error": None}
     entry |= {"tuning": None, "rmse": [], "fit_seconds": [], "predict_seconds": [], "peak_mb": []}
     try:
+        if row.like:
+            entry["settings"] = row.settings | chosen_by(others, row.like)
         if row.grid:
             choices = combinations(row.grid)
             start = time.perf_counter()
-            scores = [done["rmse"] for done in fit(row, [row.settings | one for one in choices], inner, scratch)]
+            tries = [row.settings | row.trial | one for one in choices]
+            scores = [done["rmse"] for done in fit(row, tries, inner, scratch)]
             tried = [{"settings": one, "rmse": score} for one, score in zip(choices, scores, strict=True)]
             seconds = round(time.perf_counter() - start, 1)
-            entry["tuning"] = {"grid": row.grid, "tried": tried, "seconds": seconds}
+            entry["tuning"] = {"grid": row.grid, "with": row.trial, "tried": tried, "seconds": seconds}
             entry["settings"] = row.settings | choices[int(np.argmin(scores))]
             yield entry
         for split in splits:
@@ -258,9 +306,18 @@ def measure(row: Row, inner: Split, splits: list[Split], scratch: Path) -> Itera
         yield entry
 
 
+def chosen_by(entries: dict[str, Any], name: str) -> dict[str, Any]:
+    """What a row that was tuned has chosen. ``RuntimeError`` where there is none."""
+    tuning = entries.get(name, {}).get("tuning")
+    if tuning is None:
+        raise RuntimeError(f"its settings are those of the row {name!r}, which has chosen none: measure that first")
+    return min(tuning["tried"], key=lambda one: one["rmse"])["settings"]
+
+
 def this_machine() -> dict[str, Any]:
     """Where, with what, and how busy it was before."""
-    here = {"cores": os.cpu_count(), "threads": THREADS, "system": f"{platform.system()} {platform.machine()}"}
+    here = {"cores": os.cpu_count(), "threads": THREADS, "seconds": "of the processor" if BUSY else "by the clock"}
+    here |= {"system": f"{platform.system()} {platform.machine()}"}
     here |= {"memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)}
     return here | {"load_before": round(os.getloadavg()[0], 1), "versions": versions()}
 
@@ -314,10 +371,10 @@ def main(wanted: list[str], folds: int) -> None:
         table = board["rows"].setdefault(edition, {})
         for name, row in rows.items():
             with tempfile.TemporaryDirectory() as scratch:
-                for entry in measure(row, inner, splits, Path(scratch)):
+                for entry in measure(row, inner, splits, Path(scratch), table):
                     table[name] = entry | {"run": run}
+                    save()
                     say(f"{edition}  {row.library} {name}: {progress(entry, folds)}")
-            save()
     say("done")
 
 

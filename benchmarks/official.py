@@ -80,8 +80,8 @@ def measured(edition: str, folds: Iterator[tuple[str, Split]], users: pd.DataFra
     found: dict[str, dict] = {name: {} for name in MODELS}
     for number, split in islice(folds, FIRST[edition]):
         for name in MODELS:
-            found[name][number] = fold(name, split, users)
-            print(f"{edition} {number}, {name}: {found[name][number]}", flush=True)
+            found[name][number] = one = fold(name, split, users)
+            print(f"{edition} {number}, {name}: {one['rmse']:.4f}, fitted in {one['seconds']:.1f} s", flush=True)
     for name, by_fold in found.items():
         print(f"{edition}, {name}: {mean(one['rmse'] for one in by_fold.values()):.4f}")
     return {"threads": torch.get_num_threads(), "models": found}

@@ -6,6 +6,7 @@ python -m benchmarks.ours job.json
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,15 @@ import pandas as pd
 from benchmarks.peers import SCALE, main
 from collabkit import Ratings
 
+if TYPE_CHECKING:
+    from collabkit.sittings import Sitting
+
 
 def ratings_of(fold) -> tuple[Ratings, Ratings]:
     """Training ratings, and the rows to predict, whose stars are not known here: they read 0.5."""
-    known = pd.DataFrame({"user": fold.user, "item": fold.item, "rating": fold.rating})
-    asked = pd.DataFrame({"user": fold.valid_user, "item": fold.valid_item, "rating": SCALE[0]})
+    known = pd.DataFrame({"user": fold.user, "item": fold.item, "rating": fold.rating, "timestamp": fold.time})
+    asked = pd.DataFrame({"user": fold.valid_user, "item": fold.valid_item, "timestamp": fold.valid_time})
+    asked["rating"] = SCALE[0]
     years = pd.Series(fold.film_year).astype("Int16")
     films = pd.DataFrame({"item": fold.film_item, "year": years, "genres": fold.film_genres})
     both = Ratings.from_frame(pd.concat([known, asked], ignore_index=True), items=films, scale=SCALE)
@@ -58,32 +63,29 @@ def als(fold, **settings):
     yield model.predict(fold.valid_user, fold.valid_item)
 
 
-def bayes(fold, features: list[str], day: float | None = None, **settings):
+def bayes(
+    fold, features: list[str] | None = None, columns: int | None = None, sitting: Sitting | None = None, **settings
+):
     """Features are names of functions in collabkit, whose columns are laid side by side.
 
     Args:
-        day: also what is left of a user's training ratings on the day asked for, averaged as if with so many zeros.
+        columns: everything known instead, with so many columns of each audience.
+        sitting: with ``windows``, how they are asked: ``"before"`` or ``"around"`` the time of the rating.
     """
     import collabkit
 
-    model, tables = collabkit.BayesianMF(**settings), [getattr(collabkit, name) for name in features]
+    model, tables = collabkit.BayesianMF(**settings), [getattr(collabkit, name) for name in features or ()]
     train, _ = ratings_of(fold)
     yield
-    model.fit(train, pd.concat([table(train) for table in tables], axis=1) if tables else None)
-    mood = None if day is None else mood_of(model, fold, day)
+    if columns is None:
+        model.fit(train, pd.concat([table(train) for table in tables], axis=1) if tables else None)
+    else:
+        model.fit(train, *collabkit.everything_known(train, n_features=columns))
     yield
-    stars = model.predict(fold.valid_user, fold.valid_item)
-    yield stars if mood is None else stars + mood
-
-
-def mood_of(model, fold, zeros: float) -> np.ndarray:
-    """Stars ``(n,)`` that users give more than usual on the days asked for, as chapter 13 has it."""
-    left = fold.rating - model.predict(fold.user, fold.item)
-    known = pd.DataFrame({"user": fold.user, "day": fold.time // 86_400, "left": left})
-    sums = known.groupby(["user", "day"])["left"].agg(["sum", "size"])
-    asked = pd.MultiIndex.from_arrays([fold.valid_user, fold.valid_time // 86_400])
-    total, count = sums.reindex(asked).fillna(0).to_numpy().T  # (n,), (n,)
-    return total / (count + zeros)
+    if sitting is None:
+        yield model.predict(fold.valid_user, fold.valid_item)
+    else:
+        yield model.predict_at(fold.valid_user, fold.valid_item, fold.valid_time, sitting)[0]
 
 
 if __name__ == "__main__":

@@ -29,25 +29,32 @@ FILM_YEARS = 3  # release years in one bin
 def read_fold(path: str) -> SimpleNamespace:
     """What a model may see: training ids, stars and times; ids and times to predict for; years and genres of all films.
 
-    The stars to predict are not in the file.
+    Also what the training rows tell of users and films besides, as collabkit's `everything_known` has it, in columns:
+    `user_known` and `film_known`, a row for each of `user_ids` and `film_item`, with the group of each column. The
+    stars to predict are not in the file.
     """
     with np.load(path) as arrays:
         return SimpleNamespace(**{name: arrays[name] for name in arrays.files})
 
 
 def run(model: Model, fold: SimpleNamespace, settings: dict) -> tuple[np.ndarray, dict]:
-    """Predictions ``(n,)`` as the model gives them, and the seconds and memory that they took."""
+    """Predictions ``(n,)`` as the model gives them, and the seconds and memory that they took.
+
+    Seconds come twice: by the clock, and of the processor, which count where a machine has other work too.
+    """
     steps = model(fold, **settings)
-    seconds, predictions = [], None
+    seconds, processor, predictions = [], [], None
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         predictions = next(steps)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.perf_counter() - start[0])
+        processor.append(time.process_time() - start[1])
     stars = np.asarray(predictions, dtype="float64")
     if stars.shape != fold.valid_user.shape or not np.isfinite(stars).all():
         raise ValueError(f"{np.isfinite(stars).sum()} finite predictions for {len(fold.valid_user)} rows")
     names = ("prepare_seconds", "fit_seconds", "predict_seconds")
-    return stars, dict(zip(names, seconds, strict=True)) | {"peak_mb": peak_mb()}
+    took = dict(zip(names, seconds, strict=True)) | {"processor": dict(zip(names, processor, strict=True))}
+    return stars, took | {"peak_mb": peak_mb()}
 
 
 def peak_mb() -> float:
@@ -119,30 +126,46 @@ def film_features(fold) -> list:
     return [sparse.csr_matrix(np.array(flags, dtype="float64")), one_hot(bins, np.unique(bins))]
 
 
-def myfm(fold, rank: int, sweeps: int, films: bool = False, watched: bool = False, day: bool = False):
+def known_of(table, groups, who: int) -> list:
+    """Groups of known columns, each a sparse matrix; of the audience so many, the largest first."""
+    from scipy import sparse
+
+    tables = {name: table[:, groups == name] for name in dict.fromkeys(groups.tolist())}
+    audience = tables.pop("audience")
+    parts = [*tables.values(), audience[:, :who]]
+    return [sparse.csr_matrix(part.astype("float64")) for part in parts if part.size]
+
+
+def myfm(fold, rank: int, sweeps: int, films=False, watched=False, known=None, day=False, ordered=False):
     """Bayesian factorization machine on one-hot ids, each kind of column with a prior of its own.
 
     Args:
         films: genres and years of the films besides.
         watched: for a user the films that he rated in training, and for a film its users, as in SVD++, both ways.
+        known: all that `everything_known` tells of users and films, genres and years too, with so many columns of each
+            audience; with 0 of them, who rated what is told as pairs, as by ``watched``.
         day: the day of the rating.
+        ordered: its ordered probit: a probability for each number of stars, of which the mean is taken.
 
     What depends on the user or film alone goes into relation blocks, as the library's manual advises.
     """
     import myfm
     from scipy import sparse
 
-    users, films_ids = np.unique(np.concatenate([fold.user, fold.valid_user])), fold.film_item
+    users, films_ids = fold.user_ids, fold.film_item
     yield
     user, item = np.searchsorted(users, fold.user), np.searchsorted(films_ids, fold.item)
     # A film without training ratings has its column too: the prior of its kind speaks for it.
     of_user, of_film = [sparse.identity(len(users), format="csr")], [sparse.identity(len(films_ids), format="csr")]
-    if watched:
+    if watched or known == 0:
         seen = sparse.csr_matrix((np.ones(len(user)), (user, item)), shape=(len(users), len(films_ids)))
         of_user.append(in_equal_parts(seen))
         of_film.append(in_equal_parts(seen.T.tocsr()))
     if films:
         of_film += film_features(fold)
+    if known is not None:
+        of_user += known_of(fold.user_known, fold.user_groups, known)
+        of_film += known_of(fold.film_known, fold.film_groups, known)
     days = np.unique(fold.time // 86_400)
     tables = sparse.hstack(of_user, "csr"), sparse.hstack(of_film, "csr")
 
@@ -153,11 +176,13 @@ def myfm(fold, rank: int, sweeps: int, films: bool = False, watched: bool = Fals
 
     sizes = ([len(days)] if day else []) + [part.shape[1] for part in (*of_user, *of_film)]
     X, blocks = rows(fold.user, fold.item, fold.time)
-    model = myfm.MyFMRegressor(rank=rank, random_seed=0)
-    stars = fold.rating.astype("float64")
-    model.fit(X, stars, X_rel=blocks, n_iter=sweeps, n_kept_samples=sweeps - 20, group_shapes=sizes)
+    stars, classes = np.unique(fold.rating.astype("float64"), return_inverse=True)
+    model = (myfm.MyFMOrderedProbit if ordered else myfm.MyFMRegressor)(rank=rank, random_seed=0)
+    y = classes if ordered else stars[classes]
+    model.fit(X, y, X_rel=blocks, n_iter=sweeps, n_kept_samples=sweeps - 20, group_shapes=sizes)
     yield
-    yield model.predict(*rows(fold.valid_user, fold.valid_item, fold.valid_time))
+    asked = rows(fold.valid_user, fold.valid_item, fold.valid_time)
+    yield model.predict_proba(*asked, n_workers=1) @ stars if ordered else model.predict(*asked)
 
 
 # ---------------------------------------------------------------- LensKit

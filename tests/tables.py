@@ -30,6 +30,17 @@ def random_ratings(n_users=40, n_items=60, n=900, seed=0) -> Ratings:
     return deepcopy(_random(n_users, n_items, n, seed))
 
 
+def dated_films() -> Ratings:
+    """The same, on three days, of films with years and genres; nothing is known of the first of them."""
+    frame = random_ratings().frame
+    frame["timestamp"] = 86_400 * (1 + np.arange(len(frame)) % 3)
+    items = np.unique(frame["item"])
+    years, genres = 1980 + items % 30, np.where(items % 3, "Drama|War", "Comedy")
+    films = pd.DataFrame({"item": items, "title": items.astype(str), "year": years, "genres": genres})
+    films.loc[0, ["year", "genres"]] = [None, None]
+    return Ratings.from_frame(frame, timestamp="timestamp", items=films, scale=(0.5, 5))
+
+
 # Made once, since they are asked for some thousand times, and copied, since a test may change its own.
 
 

@@ -11,20 +11,21 @@ import pytest
 
 from benchmarks import leaderboard, ours, peers
 from benchmarks.leaderboard import Row
-from collabkit import ALS, BayesianMF, Ratings, film_features, k_fold, popularity, random_split
-from tests.tables import random_ratings
+from collabkit import (
+    ALS,
+    BayesianMF,
+    everything_known,
+    film_features,
+    k_fold,
+    popularity,
+    random_split,
+)
+from tests.tables import dated_films, random_ratings
 
 
 @pytest.fixture(scope="module")
 def split():
-    frame = random_ratings().frame
-    frame["timestamp"] = 86_400 * (1 + np.arange(len(frame)) % 3)
-    items = np.unique(frame["item"])
-    years, genres = 1980 + items % 30, np.where(items % 3, "Drama|War", "Comedy")
-    films = pd.DataFrame({"item": items, "title": items.astype(str), "year": years, "genres": genres})
-    films.loc[0, ["year", "genres"]] = [None, None]
-    ratings = Ratings.from_frame(frame, timestamp="timestamp", items=films, scale=(0.5, 5))
-    return next(iter(k_fold(ratings, 5, seed=0)))
+    return next(iter(k_fold(dated_films(), 5, seed=0)))
 
 
 @pytest.fixture
@@ -71,7 +72,8 @@ def test_ours_are_measured_as_they_are(split, fold, name, settings, model, featu
     model.fit(split.train, *([pd.concat(tables, axis=1)] if tables else []))
     rows = split.valid.frame
     assert np.allclose(stars, model.predict(rows["user"], rows["item"]), atol=1e-5)
-    assert set(took) == {"prepare_seconds", "fit_seconds", "predict_seconds", "peak_mb"}
+    assert set(took) == {"prepare_seconds", "fit_seconds", "predict_seconds", "processor", "peak_mb"}
+    assert took["processor"]["fit_seconds"] > 0
     assert took["peak_mb"] > 1
 
 
@@ -90,16 +92,31 @@ def test_a_process_does_not_inherit_the_peak_of_the_one_that_started_it():
 
 
 @pytest.mark.filterwarnings("ignore:the chain has not settled")
-def test_the_day_adds_the_mood_of_that_user_on_that_day(fold):
-    settings = {"features": [], "n_factors": 0, "n_samples": 5}
-    plain, with_day = (peers.run(ours.bayes, fold, settings | {"day": day})[0] for day in (None, 3.0))
-    same = (fold.user == fold.valid_user[0]) & (fold.time // 86_400 == fold.valid_time[0] // 86_400)
-    assert same.any()
-    model = BayesianMF(0, n_samples=5).fit(ours.ratings_of(fold)[0])
-    left = fold.rating[same] - model.predict(fold.user[same], fold.item[same])
-    assert with_day[0] - plain[0] == pytest.approx(left.sum() / (same.sum() + 3), abs=1e-5)
-    fold.valid_time[:] = 0  # a day of which nothing is known
-    assert np.array_equal(peers.run(ours.bayes, fold, settings | {"day": 3.0})[0], plain)
+def test_everything_known_and_the_day_come_from_training_rows(split, fold):
+    settings = {"n_factors": 2, "n_samples": 5, "windows": (86_400,)}
+    given = settings | {"columns": 4, "sitting": "around"}
+    stars, _ = peers.run(ours.bayes, fold, given)
+    model = BayesianMF(**settings).fit(split.train, *everything_known(split.train, n_features=4))
+    rows = split.valid.frame
+    direct, _ = model.predict_at(rows["user"], rows["item"], rows["timestamp"], "around")
+    assert np.allclose(stars, direct, atol=1e-5)
+    before, _ = peers.run(ours.bayes, fold, given | {"sitting": "before"})
+    assert not np.allclose(stars, before, atol=1e-3)
+
+
+def test_the_others_get_the_columns_that_ours_has(split, fold):
+    known = everything_known(split.train)
+    for ids, table, names, groups in (
+        (fold.film_item, fold.film_known, fold.film_groups, known.item_features),
+        (fold.user_ids, fold.user_known, fold.user_groups, known.user_features),
+    ):
+        *others, audience = peers.known_of(table, names, 3)
+        assert np.array_equal(audience.toarray(), groups["audience"].iloc[:, :3].to_numpy("float64"))
+        wanted = {name: columns for name, columns in groups.items() if name != "audience" and columns.size}
+        for part, columns in zip(others, wanted.values(), strict=True):
+            assert np.array_equal(part.toarray(), columns.to_numpy("float64"))
+            assert np.array_equal(ids, columns.index)
+        assert len(peers.known_of(table, names, 0)) == len(others)  # of its audience nothing
 
 
 def test_a_model_that_leaves_rows_out_is_refused(fold):
@@ -128,17 +145,35 @@ def test_every_setting_of_a_grid_is_tried_and_the_best_one_used(split, tmp_path,
 
     monkeypatch.setattr(leaderboard, "fit", fit)
     row = Row("surprise", "surprise", {"b": 0}, {"a": [1, 2, 3]})
-    *_, entry = leaderboard.measure(row, split, [split, split], tmp_path)
+    *_, entry = leaderboard.measure(row, split, [split, split], tmp_path, {})
     assert [one["settings"]["a"] for one in entry["tuning"]["tried"]] == [1, 2, 3]
     assert entry["settings"] == {"a": 2, "b": 0}
     assert entry["rmse"] == [0, 0]
+
+
+def test_a_trial_is_short_and_a_row_takes_the_choice_of_another(split, tmp_path, monkeypatch):
+    asked = []
+
+    def fit(row, settings, split, scratch):
+        asked.extend(settings)
+        return [{"rmse": abs(one["a"] - 2), "fit_seconds": 1, "predict_seconds": 1, "peak_mb": 1} for one in settings]
+
+    monkeypatch.setattr(leaderboard, "fit", fit)
+    first = Row("surprise", "surprise", {"n": 300}, {"a": [1, 2]}, trial={"n": 100})
+    *_, entry = leaderboard.measure(first, split, [split], tmp_path, {})
+    assert asked == [{"n": 100, "a": 1}, {"n": 100, "a": 2}, {"n": 300, "a": 2}]
+    second = Row("surprise", "surprise", {"n": 300, "day": True}, like="first")
+    *_, entry = leaderboard.measure(second, split, [split], tmp_path, {"first": entry})
+    assert (asked[-1], entry["settings"]) == ({"n": 300, "day": True, "a": 2},) * 2
+    *_, entry = leaderboard.measure(second, split, [split], tmp_path, {})
+    assert "'first', which has chosen none: measure that first" in entry["error"]
 
 
 def test_what_fails_is_named_and_does_not_stop_the_others(split, tmp_path):
     row = Row("nowhere", "surprise")
     unknown = replace(row, library="collabkit", model="no such model")
     for failing, words in ((row, "python is not there"), (unknown, "no such model")):
-        *_, entry = leaderboard.measure(failing, split, [split], tmp_path)
+        *_, entry = leaderboard.measure(failing, split, [split], tmp_path, {})
         assert words in entry["error"]
         assert entry["rmse"] == []
 
@@ -164,6 +199,7 @@ def test_every_row_has_its_model_and_library():
     for row in leaderboard.ROWS.values():
         assert row.model in models
         assert row.library in {"collabkit", *leaderboard.LIBRARIES}
+        assert not row.like or leaderboard.ROWS[row.like].grid
 
 
 def test_the_inner_split_holds_out_a_fifth():

@@ -1,6 +1,7 @@
 """The benchmark of official splits: end to end from a folder of 100K's format, and plain words where there is none."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,9 @@ def test_from_a_folder_to_the_file(data, capsys):
         assert all(0.3 < one["rmse"] < 0.8 and 0 < one["seconds"] < 60 for one in by_fold.values())
     said = capsys.readouterr().out
     assert "1m is not run, for the data is not here: no ratings file in" in said and "unpack ml-10M100K there" in said
+    assert len(re.findall(r"100k u[1-5], BayesianMF.*: 0\.\d{4}, fitted in \d+\.\d s\n", said)) == 5 * len(
+        official.MODELS
+    )
     assert len({by_fold["u1"]["rmse"] for by_fold in found["ours"]["100k"]["models"].values()}) == 3
 
 

@@ -15,6 +15,7 @@ from benchmarks import (
     choices,
     decays,
     index,
+    ladder,
     leaderboard,
     lists,
     official,
@@ -114,6 +115,13 @@ def check_decays(stored):
         assert len(row["lengths"]) == len(decays.POPULARITY)
 
 
+def check_ladder(stored):
+    assert stored["settings"] == arguments(BayesianMF(**ladder.SETTINGS))
+    for edition in ladder.EDITIONS:
+        assert list(stored[edition]) == list(ladder.RUNGS)
+        assert {len(errors) for errors in stored[edition].values()} == {5}
+
+
 def check_leaderboard(stored):
     assert stored["folds"] == leaderboard.FOLDS
     assert stored["no_stars"] == leaderboard.NO_STARS
@@ -127,10 +135,11 @@ def check_leaderboard(stored):
             assert (entry["library"], entry["knows"]) == (row.library, row.knows), where
             assert entry["error"] or len(entry["rmse"]) == leaderboard.FOLDS, where
             tuning = entry["tuning"] or {"grid": {}, "tried": [{"settings": {}, "rmse": 0.0}]}
-            assert tuning["grid"] == row.grid, where
+            assert (tuning["grid"], tuning.get("with", {})) == (row.grid, row.trial), where
             assert [one["settings"] for one in tuning["tried"]] == combinations(row.grid), where
             best = min(tuning["tried"], key=lambda one: one["rmse"])
-            assert entry["settings"] == row.settings | best["settings"], where
+            taken = leaderboard.chosen_by(rows, row.like) if row.like else best["settings"]
+            assert entry["settings"] == row.settings | taken, where
 
 
 def check_lists(stored):
