@@ -5,8 +5,9 @@
     python -m benchmarks.engine files              Parquet in, lists out, and a model served from its file
     … --sizes 100000 1000000                       these sizes only
 
-Writes results/engine.json after each size; parts and sizes that are not named are kept. Each figure comes from a process of its own. Seconds are
-those of the clock, and beside them the processor's, of all processes together: a busy machine disturbs them less.
+Writes results/engine.json after each size; parts and sizes that are not named are kept. Each figure comes from a process
+of its own. Seconds are those of the clock, and beside them the processor's, of all processes together, which a busy
+machine disturbs less.
 """
 
 from __future__ import annotations
@@ -264,13 +265,13 @@ def main() -> None:
         name, *rest = given.run
         print(json.dumps(RUNS[name](*(int(one) if one.isdigit() else one for one in rest))))
         return
-    body = kept("engine", given.parts or (given.sizes and PARTS) or ())
-    if body.get("settings") not in (None, settings()):
-        sys.exit("the rest of engine.json was measured with other settings: measure all of it again.")
     for part in given.parts or PARTS:
         measure, sizes = PARTS[part]
         for n in given.sizes or sizes:
             measured = measure(n) | {"load_average": round(os.getloadavg()[0], 1)}
+            body = kept("engine", PARTS)  # as it is now: another part may be measured meanwhile
+            if body.get("settings", settings()) != settings():
+                body = {}
             rows = body.get(part, {}) | {str(n): measured}
             body |= {"settings": settings(), part: in_order(map(str, sizes), rows)}
             write("engine", in_order(["settings", *PARTS], body))
