@@ -5,9 +5,9 @@
     python -m benchmarks.engine files              Parquet in, lists out, and a model served from its file
     … --sizes 100000 1000000                       these sizes only
 
-Writes results/engine.json after each size; parts and sizes that are not named are kept. Each figure comes from a process
-of its own. Seconds are those of the clock, and beside them the processor's, of all processes together, which a busy
-machine disturbs less.
+Writes results/engine.json after each size; parts and sizes that are not named are kept. Each figure comes from a
+process of its own. Seconds are those of the clock, and beside them the processor's, of all processes together, which a
+busy machine disturbs less.
 """
 
 from __future__ import annotations
