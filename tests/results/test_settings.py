@@ -15,6 +15,7 @@ from benchmarks import (
     choices,
     decays,
     index,
+    engine,
     leaderboard,
     lists,
     official,
@@ -112,6 +113,12 @@ def check_decays(stored):
     for row in stored["decays"].values():
         assert {len(row[part]) for part in decays.PARTS} == {RECIPE.epochs}
         assert len(row["lengths"]) == len(decays.POPULARITY)
+
+
+def check_engine(stored):
+    assert stored["settings"] == engine.settings()
+    for part, (_, sizes) in engine.PARTS.items():
+        assert list(stored[part]) == [str(n) for n in sizes], f"python -m benchmarks.engine {part}"
 
 
 def check_leaderboard(stored):
