@@ -30,9 +30,6 @@ def table(heading: str) -> list[list[str]]:
     """Rows of all tables whose header row starts so."""
     rows = "".join(re.findall(rf"^\| {heading} \|.*\n\|[-|:]+\|\n((?:\|.*\n)+)", PLANS, re.M))
     return [plans.cells(row) for row in rows.splitlines()]
-    """Rows of the tables whose header row starts so."""
-    found = re.findall(rf"^\| {heading} \|.*\n\|[-|:]+\|\n((?:\|.*\n)+)", PLANS, re.M)
-    return [plans.cells(row) for rows in found for row in rows.splitlines()]
 
 
 @each_chapter
