@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +91,19 @@ def processor() -> float:
     """Seconds of the processor that this process and those below it have had."""
     spent = 0
     for one in processes():
-        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        spent += int(fields[11]) + int(fields[12])
+        with suppress(OSError):
+            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            spent += int(fields[11]) + int(fields[12])
     return spent / TICK
 
 
 def megabytes(kind: str, pids: Iterable[int] = ()) -> float:
     """``VmHWM`` (the most so far), ``RssAnon`` or ``RssFile``, of these processes together; of this one unless told."""
-    texts = (Path(f"/proc/{one}/status").read_text() for one in pids or [os.getpid()])
-    return round(sum(int(re.findall(rf"{kind}:\s+(\d+) kB", text)[0]) for text in texts) / 1024, 1)
+    found = 0
+    for one in pids or [os.getpid()]:
+        with suppress(OSError):  # it has ended meanwhile; one that is about to says nothing of its memory
+            found += sum(map(int, re.findall(rf"{kind}:\s+(\d+) kB", Path(f"/proc/{one}/status").read_text())))
+    return round(found / 1024, 1)
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
