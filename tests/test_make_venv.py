@@ -43,6 +43,16 @@ def test_a_change_installs_again_in_the_same_environment(clone, name):
     assert calls == ["create", "install", "install"]
 
 
+def test_an_extra_installs_again(clone, monkeypatch):
+    monkeypatch.delenv("EXTRAS", raising=False)
+    make_venv.main()
+    monkeypatch.setenv("EXTRAS", "spark, classroom")
+    assert make_venv.extras() == "book,test,teach,spark,classroom"
+    make_venv.main()
+    make_venv.main()
+    assert clone[1] == ["create", "install", "install"]
+
+
 def test_a_failure_is_not_remembered_as_success(clone, monkeypatch):
     root, calls = clone
     make_venv.main()

@@ -1,19 +1,22 @@
 """Spark: the real engine, on two executors, where pyspark and Java are; and its traps, each seen to happen."""
 
+import re
 import sys
+from contextlib import nullcontext
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from collabkit import MeanBaseline, Recommender, evaluate, load_movielens, random_split
 from collabkit.spark import SparkALS, require_spark, session
 from tests.tables import random_ratings
+from tools.notebooks import ROOT, read
 
 # A test is short: what is compiled well takes longer than it saves.
 QUICK = {
     f"spark.{who}.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC" for who in ("driver", "executor")
 } | {"spark.sql.codegen.wholeStage": "false", "spark.sql.adaptive.enabled": "false"}
-SETTINGS = {"n_factors": 8, "n_sweeps": 5, "n_blocks": 2}
 
 
 def here() -> bool:
@@ -38,27 +41,45 @@ def split():
     return random_split(load_movielens())
 
 
-@pytest.fixture(scope="module")
-def als(spark, split):
-    return SparkALS(spark, **SETTINGS).fit(split.train)
+CHAPTER = read(ROOT / "book/chapters/17_scaling_up.ipynb").cells
+FILES = next(cell.source for cell in CHAPTER if "coded.to_parquet" in cell.source)  # what the blocks read
+BLOCKS = re.findall(r"```python\n(.*?)```", "\n".join(c.source for c in CHAPTER if c.cell_type == "markdown"), re.S)
 
 
 @pytest.fixture(scope="module")
-def frame(spark, split, tmp_path_factory):
-    """The training ratings in the executors, by code, and a few of the held-out ones, with a user nobody has met."""
-    folder = tmp_path_factory.mktemp("spark")
-    for name, part in (("train", split.train), ("valid", split.valid)):
-        df = part.frame.assign(user=part.user, item=part.item)[["user", "item", "rating"]]
-        df.to_parquet(folder / f"{name}.parquet", index=False)
-    return {name: spark.read.parquet(str(folder / f"{name}.parquet")).cache() for name in ("train", "valid")}
+def shown(spark, split, tmp_path_factory):
+    """What chapter 17 shows and does not run: its names, after its first two blocks, in a session of ours."""
+    names = {"np": np, "pd": pd, "evaluate": evaluate, "split": split, "folder": tmp_path_factory.mktemp("shown")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("collabkit.spark.session", lambda **asked: nullcontext(spark))
+        for source in (FILES, *BLOCKS[:2]):
+            exec(source, names)
+    return names
 
 
 @pytest.fixture(scope="module")
-def engine(frame):
-    """Spark's own ALS, on the raw stars, as most people first run it."""
-    from pyspark.ml.recommendation import ALS
+def als(shown):
+    return shown["solved"]
 
-    return ALS(rank=2, maxIter=2, seed=0, numUserBlocks=2, numItemBlocks=2).fit(frame["train"])
+
+@spark_is_here
+class TestChapter:
+    """Every block that chapter 17 shows without running it, with its assertions: each trap is seen to happen."""
+
+    def test_all_blocks_are_here(self):
+        assert len(BLOCKS) == 9 and "session(" in BLOCKS[0]
+        assert all("assert " in block for block in BLOCKS[2:])
+
+    @pytest.mark.parametrize("place", range(2, 9))
+    def test_what_it_says_happens(self, shown, spark, place):
+        folder = spark.sparkContext._jsc.sc().getCheckpointDir().get()
+        try:
+            exec(BLOCKS[place], shown)
+        finally:
+            spark.sparkContext.setCheckpointDir(folder)
+
+    def test_its_lists_are_there(self, shown, split):
+        assert len(pd.read_parquet(shown["folder"] / "from_spark.parquet")) == 10 * split.train.n_users
 
 
 @spark_is_here
@@ -108,75 +129,15 @@ class TestTraining:
 
 
 @spark_is_here
-class TestTraps:
-    def test_cold_rows_are_nan_and_drop_hides_them(self, engine, frame, split):
-        from pyspark.ml.evaluation import RegressionEvaluator
-        from pyspark.sql import functions as F
+def test_ids_that_32_bits_do_not_hold_are_refused(spark):
+    from pyspark.errors import PySparkException
+    from pyspark.ml.recommendation import ALS
 
-        rmse = RegressionEvaluator(labelCol="rating", predictionCol="prediction")
-        scored = engine.transform(frame["valid"])
-        assert np.isnan(rmse.evaluate(scored))
-        cold = scored.where(F.isnan("prediction")).count()
-        assert cold == split.cold().sum() > 0
-        kept = engine.copy().setColdStartStrategy("drop").transform(frame["valid"])
-        assert kept.count() == len(split.valid) - cold
-        assert np.isfinite(rmse.evaluate(kept))
-
-    def test_ids_are_of_32_bits(self, spark):
-        from pyspark.errors import PySparkException
-        from pyspark.ml.recommendation import ALS
-
-        large = spark.sql("SELECT 2147483648L AS user, 1 AS item, 3.0 AS rating")
-        with pytest.raises(PySparkException, match="CAST_OVERFLOW"):
-            ALS(maxIter=1).fit(large)
-        wraps = "spark.sql.ansi.enabled"  # as Spark 3 was, and as some still set it
-        try:
-            spark.conf.set(wraps, "false")
-            assert large.selectExpr("CAST(user AS INT)").first()[0] == -(2**31)
-        finally:
-            spark.conf.unset(wraps)
-        with pytest.raises(ValueError, match="user ids go to 2147483648, and Spark's ALS takes 32 bits"):
-            SparkALS(spark).train(large)
-
-    def test_ten_blocks_unless_told(self, engine):
-        from pyspark.ml.recommendation import ALS
-
-        assert (ALS().getNumUserBlocks(), ALS().getNumItemBlocks()) == (10, 10)
-        assert engine.userFactors.rdd.getNumPartitions() == 2
-
-    def test_no_checkpoint_without_a_folder(self, spark, frame, tmp_path):
-        """Spark has none until it is told: then an interval is obeyed, and before it is no more than a wish."""
-        from pyspark.ml.recommendation import ALS
-
-        asked = ALS(rank=1, maxIter=2, checkpointInterval=1, numUserBlocks=1, numItemBlocks=1)
-        context, ours = spark.sparkContext, spark.sparkContext._jsc.sc().getCheckpointDir().get()
-        assert ALS().getCheckpointInterval() == 10
-        try:
-            context.setCheckpointDir(None)  # as Spark is, when nobody has called session()
-            asked.fit(frame["valid"])
-            assert list(tmp_path.iterdir()) == []
-            context.setCheckpointDir(str(tmp_path))
-            asked.fit(frame["valid"])
-            assert list(tmp_path.rglob("part-*")) != []
-        finally:
-            context.setCheckpointDir(ours)
-
-    def test_without_the_means_it_does_worse(self, engine, als, split, frame):
-        from pyspark.sql import functions as F
-
-        warm = engine.transform(frame["valid"]).where(~F.isnan("prediction"))
-        raw = warm.agg(F.sqrt(F.avg((F.col("rating") - F.col("prediction")) ** 2))).first()[0]
-        assert evaluate(als, split)["rmse_warm"] < raw - 0.05
-
-    def test_a_split_is_drawn_again_by_each_action_unless_it_is_kept(self, frame):
-        """Of what comes out otherwise each time, here by a key as of now, a row is in both parts, or in none."""
-        keyed = frame["valid"].selectExpr("reflect('java.util.UUID', 'randomUUID') AS key", "*")
-        both = [[row[1:3] for row in part.collect()] for part in keyed.randomSplit([0.5, 0.5], seed=0)]
-        assert set(both[0]) & set(both[1])
-        kept = keyed.checkpoint()
-        both = [[row[1:3] for row in part.collect()] for part in kept.randomSplit([0.5, 0.5], seed=0)]
-        assert not set(both[0]) & set(both[1])
-        assert len(both[0]) + len(both[1]) == frame["valid"].count()
+    large = spark.sql("SELECT 2147483648L AS user, 1 AS item, 3.0 AS rating")
+    with pytest.raises(PySparkException, match="CAST_OVERFLOW"):
+        ALS(maxIter=1).fit(large)
+    with pytest.raises(ValueError, match="user ids go to 2147483648, and Spark's ALS takes 32 bits"):
+        SparkALS(spark).train(large)
 
 
 # ---- where it cannot run ----

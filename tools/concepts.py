@@ -39,6 +39,7 @@ CONCEPTS: dict[str, tuple[int, tuple[str, ...]]] = {
     "EASE": (1, ("neighbour", "ridge regression")),
     "BPR": (0, ("sigmoid",)),
     "two-tower model": (1, ("side information",)),
+    "partition": (1, ("alternating least squares",)),
 }
 SHORT = {"alternating least squares": "least squares"}  # where the box is too small for the term
 

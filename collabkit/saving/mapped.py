@@ -22,7 +22,7 @@ TYPES |= {"I64": torch.int64, "I32": torch.int32}
 
 @contextmanager
 def mapped_model(path: str | os.PathLike[str]) -> Iterator[tuple[nn.Module, Ratings]]:
-    """The model and its ratings, as :func:`~collabkit.saving.storage.load_model` has them, in the file itself.
+    """The model and its ratings, as ``load_model`` has them, in the file itself.
 
     The whole file is read once, and checked. What was read for that, and inside the ``with`` block, leaves memory again
     at its end. The pages are private to this process: nothing that is written to them reaches the file.

@@ -14,6 +14,7 @@ from benchmarks import (
     blocks,
     choices,
     decays,
+    engine,
     index,
     ladder,
     leaderboard,
@@ -120,6 +121,12 @@ def check_ladder(stored):
     for edition in ladder.EDITIONS:
         assert list(stored[edition]) == list(ladder.RUNGS)
         assert {len(errors) for errors in stored[edition].values()} == {5}
+
+
+def check_engine(stored):
+    assert stored["settings"] == engine.settings()
+    for part, (_, sizes) in engine.PARTS.items():
+        assert list(stored[part]) == [str(n) for n in sizes], f"python -m benchmarks.engine {part}"
 
 
 def check_leaderboard(stored):
