@@ -37,10 +37,10 @@ from collabkit.data.columns import film_table
 from collabkit.ratings import Vocabulary
 
 REAL = 100_000  # of this size it is the embedded edition; the others are made up
-SETTINGS = {"n_factors": 16, "n_sweeps": 5}
+SETTINGS: dict[str, Any] = {"n_factors": 16, "n_sweeps": 5}
 LONGEST = 3600  # seconds that one run may take
 EXECUTORS, MEMORY = 2, 2048  # MB each
-BLOCKS = {"n_blocks": EXECUTORS}  # of Spark, which takes ten unless told
+BLOCKS: dict[str, Any] = {"n_blocks": EXECUTORS}  # of Spark, which takes ten unless told
 LISTS, SOME = 10, 10_000  # the length of a list, and the users who get one where all would take too long
 MILLION = (1_000_000, 10_000, 20)  # users, items, ratings a user, of a model that is served
 TICK = os.sysconf("SC_CLK_TCK")
@@ -203,7 +203,7 @@ def served(path: str, how: str, small: str) -> dict[str, Any]:
     return taken | {"list_cpu": round(asked["cpu"] / 100, 4), "own": own, "file": file, "mb": megabytes("VmHWM")}
 
 
-RUNS = {one.__name__: one for one in (ours, spark, load, wrote, lists, saved, served)}
+RUNS: dict[str, Callable[..., Any]] = {one.__name__: one for one in (ours, spark, load, wrote, lists, saved, served)}
 
 
 def run(name: str, *arguments: object) -> dict[str, Any]:
@@ -250,7 +250,7 @@ PARTS: dict[str, tuple[Callable[[int], Any], list[int]]] = {
 def settings() -> dict[str, Any]:
     from collabkit.spark import SparkALS
 
-    theirs = arguments(SparkALS(None, **SETTINGS, **BLOCKS))  # type: ignore[arg-type]  # no session is asked for
+    theirs = arguments(SparkALS(None, **SETTINGS, **BLOCKS))  # no session is asked for
     return {
         "ours": arguments(ALS(**SETTINGS)),
         "spark": {name: value for name, value in theirs.items() if name != "spark"},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,12 +24,12 @@ SCALE = (0.5, 5.0)
 
 def ratings_of(table: SimpleNamespace, which: str = "") -> Ratings:
     """Ratings by code, under vocabularies of the codes themselves: those to learn from, or those that are known."""
-    columns = (getattr(table, f"{which}{name}") for name in ("user", "item", "rating", "time"))
+    user, item, stars, times = (getattr(table, f"{which}{name}") for name in ("user", "item", "rating", "time"))
     users, items = (
         Vocabulary(np.arange(int(n)), what) for n, what in ((table.n_users, "user"), (table.n_items, "item"))
     )
     films = pd.DataFrame({"item": items.ids, "label": items.ids.astype(str)})
-    return Ratings(*columns, users, items, films, SCALE)
+    return Ratings(user, item, stars, times, users, items, films, SCALE)
 
 
 def lists_of(table: SimpleNamespace, model, known: Ratings) -> np.ndarray:
@@ -56,7 +57,7 @@ def solved(table, model: str, seed: int = 0, recent: dict | None = None, **setti
     """
     train, known = ratings_of(table), ratings_of(table, "known_")
     yield
-    kind = {"ItemKNN": ItemKNN, "EASE": EASE, "ImplicitALS": partial(ImplicitALS, seed=seed)}[model]
+    kind: Any = {"ItemKNN": ItemKNN, "EASE": EASE, "ImplicitALS": partial(ImplicitALS, seed=seed)}[model]
     fitted = kind(**settings).fit(train)
     yield
     if recent is not None:
@@ -69,7 +70,7 @@ def solved(table, model: str, seed: int = 0, recent: dict | None = None, **setti
 def ranked(table, loss: str, seed: int = 0, at_least: float | None = None, n_negatives: int | None = None, **recipe):
     """Factors that were trained on pairs, or on a softmax: of users in training alone."""
     train, known = ratings_of(table), ratings_of(table, "known_")
-    losses = {"BPR": BPRLoss, "softmax": partial(SampledSoftmax, n_negatives=n_negatives)}
+    losses: dict[str, Any] = {"BPR": BPRLoss, "softmax": partial(SampledSoftmax, n_negatives=n_negatives)}
     yield
     model = fit_ranking(train, at_least, losses[loss], RANKING._replace(**recipe), seed)
     yield

@@ -205,11 +205,11 @@ def write_table(split: Split, path: Path) -> np.ndarray:
     often = np.bincount(split.train.item, minlength=split.train.n_items) >= FEWEST
     train, known = split.train.take(often[split.train.item]), split.known
     asked = np.unique(split.valid.user[split.valid.rating >= RELEVANT])
-    columns = {"user": train.user, "item": train.item, "rating": train.rating, "time": train.timestamp}
+    columns: dict[str, Any] = {"user": train.user, "item": train.item, "rating": train.rating, "time": train.timestamp}
     columns |= {"known_user": known.user, "known_item": known.item}
     columns |= {"known_rating": known.rating, "known_time": known.timestamp}
-    sizes = {"n_users": train.n_users, "n_items": train.n_items}
-    np.savez(path, **columns, asked=asked, held_out=split.history is not None, **sizes)
+    columns |= {"n_users": train.n_users, "n_items": train.n_items, "held_out": split.history is not None}
+    np.savez(path, asked=asked, **columns)
     return asked
 
 
@@ -233,7 +233,7 @@ def lists(row: Row, runs: list[tuple[Split, dict[str, Any]]]) -> tuple[list[pd.D
         splits = {id(split): split for split, _ in runs}
         tables = {one: str(Path(scratch, f"{place}.npz")) for place, one in enumerate(splits)}
         asked = {one: write_table(split, Path(tables[one])) for one, split in splits.items()}
-        job = {"model": row.model, "lists": paths["lists.npz"], "measured": paths["measured.json"]}
+        job: dict[str, Any] = {"model": row.model, "lists": paths["lists.npz"], "measured": paths["measured.json"]}
         job["runs"] = [{"table": tables[id(split)], "settings": settings} for split, settings in runs]
         Path(paths["job.json"]).write_text(json.dumps(job), "utf8")
         if row.library == "collabkit":
@@ -262,7 +262,7 @@ def tune(row: Row, chooses: dict[str, Split]) -> dict[str, dict[str, Any]]:
     scores, _ = lists(row, [(split, settings) for split in chooses.values() for settings in row.tries])
     found, ndcg = {}, iter(round(float(one["ndcg"].mean()), 5) for one in scores)
     for protocol in chooses:
-        tried = [{"settings": settings, "ndcg": next(ndcg)} for settings in row.tries]
+        tried: list[dict[str, Any]] = [{"settings": settings, "ndcg": next(ndcg)} for settings in row.tries]
         found[protocol] = {"tried": tried, "settings": max(tried, key=lambda one: one["ndcg"])["settings"]}
     return found
 
@@ -352,7 +352,8 @@ def main(wanted: list[str]) -> None:
             runs = {(e, p): runs_of(row, found[p]["settings"], splits[e][p][1]) for e, p in places}
             scores, took = lists(row, [one for some in runs.values() for one in some])
             for (edition, protocol), some in runs.items():
-                (mine, scores), (cost, took) = ((one[: len(some)], one[len(some) :]) for one in (scores, took))
+                mine, scores = scores[: len(some)], scores[len(some) :]
+                cost, took = took[: len(some)], took[len(some) :]
                 entries[edition, protocol] = entry_of(mine, cost)
                 of_users(mine).to_csv(file_of(edition, protocol, name))
             for protocol in names:
