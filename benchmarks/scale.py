@@ -149,7 +149,10 @@ def exponents(rows: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, floa
 
 def settings() -> dict[str, Any]:
     models = {"MeanBaseline": MeanBaseline(damping=4), "ALS": FACTORED, "ids": IDS, "features": KNOWN}
-    return plain({"sizes": SIZES, "RECIPE": RECIPE, "asked": ASKED, "lists": LISTS} | models)
+    return plain(
+        {"sizes": {str(n): shape for n, shape in SIZES.items()}, "RECIPE": RECIPE, "asked": ASKED, "lists": LISTS}
+        | models
+    )
 
 
 def main() -> None:
