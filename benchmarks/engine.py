@@ -39,6 +39,8 @@ from collabkit.ratings import Vocabulary
 REAL = 100_000  # of this size it is the embedded edition; the others are made up
 SETTINGS: dict[str, Any] = {"n_factors": 16, "n_sweeps": 5}
 LONGEST = 3600  # seconds that one run may take
+PENALTIES = {REAL: 0.2}  # Spark's λ, times the number of ratings: chosen on training ratings, as is
+MADE_UP = 0.08  # that of the other tables, from .02, .05, .08 and .12
 EXECUTORS, MEMORY = 2, 2048  # MB each
 BLOCKS: dict[str, Any] = {"n_blocks": EXECUTORS}  # of Spark, which takes ten unless told
 LISTS, SOME = 10, 10_000  # the length of a list, and the users who get one where all would take too long
@@ -133,11 +135,12 @@ def spark(n: int) -> dict[str, Any]:
     with session(executors=EXECUTORS, memory=MEMORY) as running:
         running.range(1).count()  # the executors are there
         start = {"start": round(time.perf_counter() - clock, 2), "start_cpu": round(processor() - spent, 2)}
-        model, taken = timed(lambda: SparkALS(running, **SETTINGS, **BLOCKS).fit(split.train))
+        penalty = PENALTIES.get(n, MADE_UP)
+        model, taken = timed(lambda: SparkALS(running, penalty=penalty, **SETTINGS, **BLOCKS).fit(split.train))
         below = processes()
         memory = {"mb": megabytes("VmHWM", below), "processes": len(below)}
     error = evaluate(model, split)
-    return start | taken | {"rmse": error["rmse"], "rmse_warm": error["rmse_warm"]} | memory
+    return start | taken | {"rmse": error["rmse"], "rmse_warm": error["rmse_warm"], "penalty": penalty} | memory
 
 
 def load(n: int) -> dict[str, Any]:
@@ -241,7 +244,7 @@ def serve(n: int) -> dict[str, Any]:
 
 LARGE = [n for n in SIZES if n != REAL]
 PARTS: dict[str, tuple[Callable[[int], Any], list[int]]] = {
-    "sides": (sides, [REAL, 1_000_000]),  # of more, Spark does not come to an end in time on two cores
+    "sides": (sides, [n for n in SIZES if n != max(SIZES)]),
     "files": (files, LARGE),
     "serve": (serve, [*LARGE[:-1], MILLION[0] * MILLION[2]]),
 }

@@ -127,6 +127,8 @@ def check_engine(stored):
     assert stored["settings"] == engine.settings()
     for part, (_, sizes) in engine.PARTS.items():
         assert list(stored[part]) == [str(n) for n in sizes], f"python -m benchmarks.engine {part}"
+    for n, row in stored["sides"].items():
+        assert row["spark"]["penalty"] == engine.PENALTIES.get(int(n), engine.MADE_UP)
 
 
 def check_leaderboard(stored):
