@@ -329,6 +329,8 @@ def chosen(wanted: list[str]) -> dict[str, Row]:
 
 def main(wanted: list[str]) -> None:
     began, rows = time.perf_counter(), chosen(wanted)
+    if wanted and not SCORES.exists():  # nothing could be compared with the rows that are kept
+        sys.exit(f"the scores of each user, {SCORES.relative_to(ROOT)}, are not in this clone: measure all rows.")
     board: dict[str, Any] = {"peers": {}, "runs": {}, "tuning": {}, "editions": {}} | kept("lists", wanted)
     run = datetime.now().strftime("%Y-%m-%d %H:%M")
     board["runs"][run] = this_machine() | {"threads": 1}

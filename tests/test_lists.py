@@ -193,6 +193,12 @@ def test_every_model_tries_as_many_settings():
     assert set(lists.chosen(["cornac"])) == {"Cornac EASE", "Cornac VAECF"}
 
 
+def test_some_rows_alone_need_the_scores_of_the_others(monkeypatch):
+    monkeypatch.setattr(lists, "SCORES", ROOT / ".peers/not there")
+    with pytest.raises(SystemExit, match="are not in this clone: measure all rows"):
+        lists.main(["cornac"])
+
+
 def test_what_measures_the_others_needs_no_collabkit():
     alone = "import sys; sys.path.insert(0, 'benchmarks'); import list_peers; print('collabkit' in sys.modules)"
     assert (
