@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -322,14 +322,16 @@ def this_machine() -> dict[str, Any]:
     return here | {"load_before": round(os.getloadavg()[0], 1), "versions": versions()}
 
 
-def chosen(wanted: list[str]) -> dict[str, Row]:
+def chosen(wanted: list[str], table: Mapping[str, Any] = ROWS) -> dict[str, Any]:
     """Rows with one of these words in their name or library; all of them without any."""
     words = [word.lower() for word in wanted]
     found = {
-        name: row for name, row in ROWS.items() if not words or any(w in f"{row.library} {name}".lower() for w in words)
+        name: row
+        for name, row in table.items()
+        if not words or any(word in f"{row.library} {name}".lower() for word in words)
     }
     if not found:
-        sys.exit(f"no row has {' or '.join(wanted)} in its name or library. There are:\n  " + "\n  ".join(ROWS))
+        sys.exit(f"no row has {' or '.join(wanted)} in its name or library. There are:\n  " + "\n  ".join(table))
     return found
 
 

@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.leaderboard import LIBRARIES as ALL_LIBRARIES
-from benchmarks.leaderboard import LIMIT, PEERS, ROOT, command, install, python_of, this_machine
+from benchmarks.leaderboard import LIMIT, PEERS, ROOT, chosen, command, install, python_of, this_machine
 from benchmarks.results import in_order, kept, write
 from collabkit import (
     Ratings,
@@ -316,19 +316,8 @@ def file_of(edition: str, protocol: str, name: str) -> Path:
     return folder / f"{name}.csv"
 
 
-def chosen(wanted: list[str]) -> dict[str, Row]:
-    """Rows with one of these words in their name or library; all of them without any."""
-    words = [word.lower() for word in wanted]
-    found = {
-        name: row for name, row in ROWS.items() if not words or any(w in f"{row.library} {name}".lower() for w in words)
-    }
-    if not found:
-        sys.exit(f"no row has {' or '.join(wanted)} in its name or library. There are:\n  " + "\n  ".join(ROWS))
-    return found
-
-
 def main(wanted: list[str]) -> None:
-    began, rows = time.perf_counter(), chosen(wanted)
+    began, rows = time.perf_counter(), chosen(wanted, ROWS)
     if wanted and not SCORES.exists():  # nothing could be compared with the rows that are kept
         sys.exit(f"the scores of each user, {SCORES.relative_to(ROOT)}, are not in this clone: measure all rows.")
     board: dict[str, Any] = {"peers": {}, "runs": {}, "tuning": {}, "editions": {}} | kept("lists", wanted)

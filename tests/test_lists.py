@@ -189,8 +189,8 @@ def test_every_model_tries_as_many_settings():
         assert len(row.tries) == (2 if name == "popularity" else lists.TRIALS), name
         assert row.library in {"collabkit", *lists.LIBRARIES}
     with pytest.raises(SystemExit, match="There are"):
-        lists.chosen(["zzz"])
-    assert set(lists.chosen(["cornac"])) == {"Cornac EASE", "Cornac VAECF"}
+        lists.chosen(["zzz"], lists.ROWS)
+    assert set(lists.chosen(["cornac"], lists.ROWS)) == {"Cornac EASE", "Cornac VAECF"}
 
 
 def test_some_rows_alone_need_the_scores_of_the_others(monkeypatch):
