@@ -13,10 +13,11 @@ from collabkit.spark import SparkALS, require_spark, session
 from tests.tables import random_ratings
 from tools.notebooks import ROOT, read
 
-# A test is short: what is compiled well takes longer than it saves.
-QUICK = {
-    f"spark.{who}.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC" for who in ("driver", "executor")
-} | {"spark.sql.codegen.wholeStage": "false", "spark.sql.adaptive.enabled": "false"}
+# A test is short: what is compiled well, and checked class by class, takes longer than it saves.
+JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
+QUICK = {f"spark.{who}.extraJavaOptions": JAVA for who in ("driver", "executor")}
+QUICK |= {f"spark.sql.{what}": "false" for what in ("codegen.wholeStage", "adaptive.enabled")}
+QUICK["spark.sql.shuffle.partitions"] = "2"
 
 
 def here() -> bool:
