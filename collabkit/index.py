@@ -36,7 +36,7 @@ class Nearest(NamedTuple):
 
 
 class Index:
-    r"""An index of vectors, which answers one question quickly and nearly always rightly:
+    r"""An index of vectors, which answers one question quickly and often rightly:
 
     .. math:: \text{which } k \text{ items } i \text{ have the largest } u^\top v_i \text{ ?}
 
