@@ -134,5 +134,5 @@ def test_only_imports_where_the_course_is_installed(monkeypatch):
 
 
 def test_what_it_looks_for_is_what_the_package_requires():
-    looked_for = re.search(r'for name in "(.*)"\.split', notebooks.SETUP)[1].split()
+    looked_for = re.search(r'for name in "(.*)"\.split', notebooks.setup_source())[1].split()
     assert set(looked_for) - {"collabkit"} <= {Requirement(line).name for line in BASE}
