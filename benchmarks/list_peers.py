@@ -202,7 +202,7 @@ def cornac(table, model: str, at_least: float, seed: int = 0, **settings):
     else:
         with torch.no_grad():
             codes, _ = fitted.vae.encode(torch.from_numpy(x[:, items].toarray()))
-            scores[:, items] = fitted.vae.decode(codes).numpy()
+            scores[:, items] = fitted.vae.decode(codes).cpu().numpy()
     yield best(table, or_popular(table, scores, at_least, x))
 
 
