@@ -37,7 +37,7 @@ from collabkit import ImplicitALS, Index, load_movielens
 EDITION, AT_LEAST, NOISE, NEAR = "small-2016", 4.0, 0.3, 10
 SIZES = {"60,000": 60_000, "1,000,000": 1_000_000}
 N_FACTORS, K, QUERIES, BLOCK, ROUNDS = 64, 10, 500, 100, 3
-WIDTHS = (16, 32, 64, 128, 256)
+WIDTHS = (20, 32, 64, 128, 256)
 LINKS, WIDTH, THREADS = 16, 96, 2
 SETTINGS = {
     "edition": EDITION,

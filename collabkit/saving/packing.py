@@ -177,6 +177,20 @@ def plain_number(value: object) -> int | float:
     return int(value) if isinstance(value, Integral) else float(value)
 
 
+def refuse_other_tables(name: str, tensors: dict[str, Tensor], wanted: dict[str, tuple[int, ...]]) -> None:
+    """Raise ``ValueError`` unless these are the tables of a module of that name, of finite numbers."""
+    found = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+    if odd := sorted(key for key in found | wanted if found.get(key) != wanted.get(key)):
+        told = [f"{key} is {found.get(key, 'absent')} instead of {wanted.get(key, 'absent')}" for key in odd[:5]]
+        raise ValueError(f"the tables are not those of collabkit's {name}: {'; '.join(told)}.")
+    for key, tensor in tensors.items():
+        if not tensor.is_floating_point() or not tensor.isfinite().all():
+            raise ValueError(
+                f"{key} holds values that are not finite numbers: training diverged, and the model predicts nothing. "
+                "Train a new one with a lower learning rate."
+            )
+
+
 def same_json(one: object, other: object) -> bool:
     """Whether both are written alike: of one value and type, where Python has ``1 == True == 1.0``."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -16,7 +16,7 @@ from collabkit.checks import interval
 from collabkit.implicit_als import ImplicitALS
 from collabkit.item_item import ItemItem
 from collabkit.models import DotProduct, DotProductBias, DotProductBiasParams, EmbeddingNet
-from collabkit.saving.packing import plain_number, same_json
+from collabkit.saving.packing import plain_number, refuse_other_tables, same_json
 from collabkit.saving.packing_bayes import pack_bayes, unpack_bayes
 from collabkit.saving.packing_choices import pack_choices, unpack_choices
 from collabkit.saving.packing_items import ITEM_ITEM, pack_items, unpack_items
@@ -97,16 +97,7 @@ def unpack_model(description: dict[str, Any], tensors: dict[str, Tensor], in_pla
         raise ValueError(f"the model is of class {name!r}, which collabkit does not have.")
     if not same_json(describe(name, tensors, description.get("y_range")), description):
         raise ValueError("the description of the model and its tables disagree on their sizes.")
-    found, wanted = {key: tuple(tensor.shape) for key, tensor in tensors.items()}, shapes(description)
-    if odd := sorted(key for key in found | wanted if found.get(key) != wanted.get(key)):
-        told = [f"{key} is {found.get(key, 'absent')} instead of {wanted.get(key, 'absent')}" for key in odd[:5]]
-        raise ValueError(f"the tables are not those of collabkit's {name}: {'; '.join(told)}.")
-    for key, tensor in tensors.items():
-        if not tensor.is_floating_point() or not tensor.isfinite().all():
-            raise ValueError(
-                f"{key} holds values that are not finite numbers: training diverged, and the model predicts nothing. "
-                "Train a new one with a lower learning rate."
-            )
+    refuse_other_tables(name, tensors, shapes(description))
     arguments = {key: tuple(v) if isinstance(v, list) else v for key, v in description.items() if key != "class"}
     if in_place:
         arguments |= {"n_users": 1, "n_items": 1}

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from collabkit.saving.packing import plain_number, same_json
+from collabkit.saving.packing import plain_number, refuse_other_tables, same_json
 from collabkit.towers import TwoTower
 
 SIDES = ("user", "item")
@@ -51,13 +51,7 @@ def unpack_towers(description: dict[str, Any], tensors: dict[str, Tensor]) -> Tw
     """
     if not same_json(describe(tensors, description["temperature"]), description):
         raise ValueError("the description of the model and its tables disagree on their sizes.")
-    found, wanted = {key: tuple(tensor.shape) for key, tensor in tensors.items()}, shapes(description)
-    if odd := sorted(key for key in found | wanted if found.get(key) != wanted.get(key)):
-        told = [f"{key} is {found.get(key, 'absent')} instead of {wanted.get(key, 'absent')}" for key in odd[:5]]
-        raise ValueError(f"the tables are not those of collabkit's TwoTower: {'; '.join(told)}.")
-    for key, tensor in tensors.items():
-        if not tensor.is_floating_point() or not tensor.isfinite().all():
-            raise ValueError(f"{key} holds values that are not finite numbers. Train a new model.")
+    refuse_other_tables("TwoTower", tensors, shapes(description))
     with torch.device("cpu"), torch.random.fork_rng(devices=[]):
         model = TwoTower(
             description["n_users"],
