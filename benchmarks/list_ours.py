@@ -13,7 +13,18 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.list_peers import PLACES, main
-from collabkit import EASE, BPRLoss, ImplicitALS, ItemKNN, PopularityBaseline, Ratings, Recommender, SampledSoftmax
+from collabkit import (
+    BPR,
+    EASE,
+    BPRLoss,
+    ImplicitALS,
+    ItemKNN,
+    PopularityBaseline,
+    Ratings,
+    Recommender,
+    SampledSoftmax,
+    TwoTower,
+)
 from collabkit.data.vocabulary import Vocabulary
 from collabkit.recency import by_recency
 from collabkit.recipe import RANKING
@@ -67,12 +78,17 @@ def solved(table, model: str, seed: int = 0, recent: dict | None = None, **setti
     yield lists_of(table, fitted, known)
 
 
-def ranked(table, loss: str, seed: int = 0, at_least: float | None = None, n_negatives: int | None = None, **recipe):
-    """Factors that were trained on pairs, or on a softmax: of users in training alone."""
+def ranked(table, loss: str, towers: bool = False, seed: int = 0, at_least: float | None = None, **recipe):
+    """Factors that were trained on pairs, or on a softmax: of users in training alone.
+
+    Args:
+        towers: whether films have genres and years besides.
+    """
     train, known = ratings_of(table), ratings_of(table, "known_")
-    losses: dict[str, Any] = {"BPR": BPRLoss, "softmax": partial(SampledSoftmax, n_negatives=n_negatives)}
+    losses: dict[str, Any] = {"BPR": BPRLoss, "softmax": SampledSoftmax}
+    kind: Any = partial(TwoTower, item_features=table.film_features) if towers else BPR
     yield
-    model = fit_ranking(train, at_least, losses[loss], RANKING._replace(**recipe), seed)
+    model = fit_ranking(train, at_least, losses[loss], RANKING._replace(**recipe), seed, kind)
     yield
     yield lists_of(table, model, known)
 

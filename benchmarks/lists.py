@@ -22,7 +22,6 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,10 +31,12 @@ import pandas as pd
 
 from benchmarks.leaderboard import LIBRARIES as ALL_LIBRARIES
 from benchmarks.leaderboard import LIMIT, PEERS, ROOT, chosen, command, install, python_of, this_machine
+from benchmarks.list_rows import PUBLISHED, ROWS, TRIALS, Row
 from benchmarks.results import in_order, kept, write
 from collabkit import (
     Ratings,
     Split,
+    film_features,
     leave_last_out,
     load_movielens,
     ranking_scores,
@@ -49,139 +50,9 @@ LIBRARIES = {name: ALL_LIBRARIES[name] for name in ("implicit", "lenskit", "corn
 SEEDS = (0, 1, 2)
 RELEVANT = 4.0
 FEWEST = 5  # training ratings of a film that models are offered
-TRIALS = 4  # settings that each model tries, where it has so many
 SPLITS = {"strong generalization": len(SEEDS), "last five": 1, "in time": 1}  # of each protocol, those measured
 PROTOCOLS = tuple(SPLITS)
 SCORES = PEERS / "lists"  # of each user: for differences between rows that were measured at different times
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the table: a model of a library, what it tries, and what it is told besides who rated what."""
-
-    library: str
-    model: str
-    tries: list[dict[str, Any]]
-    random: bool = False  # whether it draws anything: then every seed is a fit
-    knows: str = "ids, stars"
-    places: bool = True  # whether it can answer users that it was not trained on
-
-    def asked(self, protocol: str) -> bool:
-        """Whether the protocol has a question that it can answer."""
-        return self.places or protocol != "strong generalization"
-
-
-def each(fixed: dict[str, Any], *tries: dict[str, Any]) -> list[dict[str, Any]]:
-    return [fixed | one for one in tries]
-
-
-PENALTIES = (
-    (32, 5.0),
-    (32, 10.0),
-    (64, 10.0),
-    (64, 20.0),
-)  # factors and penalty of each kind of alternating least squares
-LIKED, ALL = {"at_least": 4.0}, {"at_least": 0.5}  # which ratings are a yes
-INPUTS = LIKED, {"zero_at": 0.0}  # … or as much of one as they have stars
-TIME = "ids, stars, time"
-PUBLISHED = [  # MovieLens 20M, strong generalization; as copied from these papers
-    {"model": "EASE", "NDCG@100": 0.420, "source": "Steck 2019"},
-    {"model": "iALS, well tuned", "NDCG@100": 0.425, "source": "Rendle et al. 2022"},
-    {"model": "RecVAE", "NDCG@100": 0.442, "source": "Shenbin et al. 2020"},
-]
-ROWS = {
-    "popularity": Row("collabkit", "popularity", [LIKED, ALL]),
-    "ItemKNN": Row(
-        "collabkit", "solved", each({"model": "ItemKNN"}, *({"n_neighbours": k} | x for k in (20, 100) for x in INPUTS))
-    ),
-    "EASE": Row(
-        "collabkit", "solved", each({"model": "EASE"}, *({"penalty": p} | x for p in (50.0, 150.0) for x in INPUTS))
-    ),
-    "EASE, by recency": Row(
-        "collabkit",
-        "solved",
-        each(
-            {"model": "EASE", "penalty": 100.0},
-            *({"recent": {"decay": a, "half_life": 730.0}} | x for a in (0.25, 0.5) for x in INPUTS),
-        ),
-        knows=TIME,
-    ),
-    "ImplicitALS": Row(
-        "collabkit",
-        "solved",
-        each({"model": "ImplicitALS"} | LIKED, *({"n_factors": k, "penalty": p} for k, p in PENALTIES)),
-        random=True,
-    ),
-    "BPR": Row(
-        "collabkit",
-        "ranked",
-        each({"loss": "BPR"}, *({"wd": wd} | x for wd in (0.1, 0.3) for x in (LIKED, ALL))),
-        random=True,
-        places=False,
-    ),
-    "sampled softmax": Row(
-        "collabkit",
-        "ranked",
-        each({"loss": "softmax"}, *({"wd": wd} | x for wd in (0.1, 0.3) for x in (LIKED, ALL))),
-        random=True,
-        places=False,
-    ),
-    "implicit ALS": Row(
-        "implicit",
-        "implicit",
-        each({"model": "ALS", "alpha": 2.0} | LIKED, *({"factors": k, "regularization": p} for k, p in PENALTIES)),
-        random=True,
-    ),
-    "implicit BPR": Row(
-        "implicit",
-        "implicit",
-        each(
-            {"model": "BPR", "factors": 32, "regularization": 0.01},
-            *({"learning_rate": rate} | x for rate in (0.02, 0.05) for x in (LIKED, ALL)),
-        ),
-        random=True,
-        places=False,
-    ),
-    "LensKit popularity since": Row(
-        "lenskit",
-        "lenskit",
-        each({"scorer": "Pop"} | LIKED, *({"days": n} for n in (365, 730, 1825, 3650))),
-        knows=TIME,
-    ),
-    "LensKit ItemKNN": Row(
-        "lenskit",
-        "lenskit",
-        each({"scorer": "ItemKNN"}, *({"max_nbrs": k} | x for k in (20, 100) for x in (LIKED, ALL))),
-    ),
-    "LensKit ImplicitMF": Row(
-        "lenskit",
-        "lenskit",
-        each(
-            {"scorer": "ImplicitMF", "weight": 1.0} | LIKED,
-            *({"embedding_size": k, "regularization": p} for k, p in PENALTIES),
-        ),
-        random=True,
-    ),
-    "LensKit EASE": Row(
-        "lenskit",
-        "lenskit",
-        each({"scorer": "EASE"}, *({"regularization": p} | x for p in (50.0, 150.0) for x in (LIKED, ALL))),
-    ),
-    "Cornac EASE": Row(
-        "cornac",
-        "cornac",
-        each({"model": "EASE", "posB": False}, *({"lamb": p} | x for p in (1200.0, 3600.0) for x in (LIKED, ALL))),
-    ),
-    "Cornac VAECF": Row(
-        "cornac",
-        "cornac",
-        each(
-            {"model": "VAECF", "k": 50, "autoencoder_structure": [200], "n_epochs": 50, "learning_rate": 0.002},
-            *({"beta": b} | x for b in (0.2, 1.0) for x in (LIKED, ALL)),
-        ),
-        random=True,
-    ),
-}
 
 
 # ---------------------------------------------------------------- splits
@@ -208,6 +79,7 @@ def write_table(split: Split, path: Path) -> np.ndarray:
     columns: dict[str, Any] = {"user": train.user, "item": train.item, "rating": train.rating, "time": train.timestamp}
     columns |= {"known_user": known.user, "known_item": known.item}
     columns |= {"known_rating": known.rating, "known_time": known.timestamp}
+    columns |= {"film_features": film_features(train).to_numpy()}
     columns |= {"n_users": train.n_users, "n_items": train.n_items, "held_out": split.history is not None}
     np.savez(path, asked=asked, **columns)
     return asked

@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 from collabkit import checks
 from collabkit.item_item import ItemItem, Yes, learnt, table
 from collabkit.ratings import Ratings, rated
+from collabkit.together import add_together
 from collabkit.weights import VALUES, Product, Weights, Whole
 
 
@@ -28,6 +29,13 @@ class EASE(ItemItem):
     With fewer users than items, the same P comes from a matrix of the size of the users, as
     :math:`\lambda P = I - X^\top (X X^\top + \lambda I)^{-1} X`.
 
+    A user's choices of one sitting say more of each other than those of different years. With ``sitting``, pairs of
+    items are counted as :math:`X^\top X + c S`, where
+
+    .. math:: S_{ij} = \sum_u x_{ui}\, x_{uj}\, 2^{-|t_{ui} - t_{uj}| / h}
+
+    A sitting is then as good as c users more, each of whom chose what was chosen in it; its edges fade.
+
     Args:
         penalty: λ. About as many users as have to agree before an item speaks for another.
         at_least: stars from which a rating counts as a yes; ``None`` takes every rating. A rating below it is treated
@@ -35,19 +43,22 @@ class EASE(ItemItem):
         zero_at: stars that would count for nothing: a yes of r stars then counts for (r - zero_at) / (top - zero_at),
             where top is the end of the scale, and not for 1. A rating of no more is as if it were not there.
         max_items: how many items are kept, those with the most yeses; ``None`` keeps all that have one. Others score 0.
+        sitting: c, for how much more two choices count that a user made at one moment. With 0 times are not looked at.
+        half_life: h, minutes between two choices in which that falls by half.
 
     Nothing is random. Memory: 4 bytes for each pair of the items that are kept, and three times that in a fit, whose
-    time grows with the cube of their number. With fewer users than items it is 8 bytes for each user and item, and the
-    cube is of the users: then B stays the product of two tables, :class:`~collabkit.weights.Product`.
+    time grows with the cube of their number. With fewer users than items, and no sittings, it is 8 bytes for each user
+    and item, and the cube is of the users: then B stays the product of two tables,
+    :class:`~collabkit.weights.Product`.
 
     A score is not a number of stars, so there is no ``predict``: it ranks, through :class:`collabkit.Recommender`. A
     user without history is answered by how popular items are.
 
-    Raises: when fitted, ``ValueError`` or ``TypeError`` for a setting outside its range, λ being positive, or when no
-        rating reaches ``at_least``; ``MemoryError`` for more items than this machine holds pairs of;
-        ``FloatingPointError`` for a penalty so small that the inverse has no digits left. ``NotFittedError`` of
-        scikit-learn, when asked before.
-    Source: :cite:t:`steck2019embarrassingly`.
+    Raises: when fitted, ``ValueError`` or ``TypeError`` for a setting outside its range, λ being positive, when no
+        rating reaches ``at_least``, or for sittings of ratings without times; ``MemoryError`` for more items than this
+        machine holds pairs of; ``FloatingPointError`` for a penalty so small that the inverse has no digits left.
+        ``NotFittedError`` of scikit-learn, when asked before.
+    Source: :cite:t:`steck2019embarrassingly`; the sittings are this course's own.
     """
 
     def __init__(
@@ -56,21 +67,37 @@ class EASE(ItemItem):
         at_least: float | None = None,
         zero_at: float | None = None,
         max_items: int | None = None,
+        sitting: float = 0.0,
+        half_life: float = 10.0,
     ):
         self.penalty, self.at_least, self.zero_at, self.max_items = penalty, at_least, zero_at, max_items
+        self.sitting, self.half_life = sitting, half_life
 
     def fit(self, train: Ratings) -> EASE:
         """Solve for the weights on these ratings; returns itself."""
         rated(train, "train")
         penalty = checks.number("penalty", self.penalty, above=0, at_most=checks.WIDEST)
         most = None if self.max_items is None else checks.whole("max_items", self.max_items, at_least=1)
+        sitting = checks.number("sitting", self.sitting, at_least=0, at_most=checks.WIDEST)
+        half_life = checks.number("half_life", self.half_life, above=0, at_most=checks.WIDEST)
         yes = Yes.of(train, self.at_least, self.zero_at)
         user, item, x = yes.matrix(train)
         found = learnt(train, yes, item, x, most)
         place = found["place_"][item]
-        n = 1 + place.max()
-        X = table(user[place >= 0], place[place >= 0], x[place >= 0], (train.n_users + 1, n))
-        weights = regressions(X[X.getnnz(axis=1) > 0], penalty)
+        n, kept = 1 + place.max(), place >= 0
+        X = table(user[kept], place[kept], x[kept], (train.n_users + 1, n))
+        weights: Weights
+        if not sitting:
+            weights = regressions(X[X.getnnz(axis=1) > 0], penalty)
+        elif train.timestamp is None:
+            raise ValueError(
+                f"sitting={sitting:g}, and these ratings have no timestamps: choose sitting=0, or name the column of "
+                "times: Ratings.from_frame(df, timestamp=…)."
+            )
+        else:
+            G, time = counts(X), train.timestamp[yes.counts(train.rating) > 0][kept]
+            add_together(G, user[kept], place[kept], x[kept], time, sitting, 60 * half_life)
+            weights = solved(G, penalty)
         vars(self).update(found, weights_=weights, history_=X)  # all at once, never a part of two fits
         return self
 
@@ -85,8 +112,19 @@ def regressions(X: csr_matrix, penalty: float) -> Weights:
         if not (product.left > 1e-12).all():
             raise too_small(penalty)
         return product
-    refuse_too_many(n)
-    P = inverse((X.T @ X).toarray(), penalty)
+    return solved(counts(X), penalty)
+
+
+def counts(X: csr_matrix) -> np.ndarray:
+    """How often each pair of items was chosen by the same user ``(n, n)``."""
+    refuse_too_many(X.shape[1])
+    return (X.T @ X).toarray()
+
+
+def solved(G: np.ndarray, penalty: float) -> Whole:
+    """B from the counts of pairs ``(n, n)``, which are overwritten."""
+    n = len(G)
+    P = inverse(G, penalty)
     own = P.diagonal().copy()
     values = np.empty((n, n), dtype="float32")
     step = max(1, VALUES // n)

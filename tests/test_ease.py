@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from collabkit import EASE
+from collabkit import EASE, Ratings
 from collabkit.ease import regressions
 from collabkit.item_item import table
 from tests.contracts import EstimatorContract, RankerContract
@@ -18,6 +18,8 @@ class TestEASE(EstimatorContract):
         "at_least": ([None, 0, 3, np.float32(3.5)], []),
         "zero_at": ([None, 0, -1, np.float32(3.5)], []),
         "max_items": ([None, 1, np.int64(7), 1000], [0, -1, 2.5]),
+        "sitting": ([0, 0.5, np.float32(2), torch.tensor(1)], [-1, 1e39]),
+        "half_life": ([0.1, np.float32(3)], [0, -1, 1e39]),
     }
 
     def make(self, **settings):
@@ -54,6 +56,30 @@ def test_equals_a_regression_of_each_item_on_all_others(n_users, n_items, penalt
     assert np.abs(dense(EASE(penalty).fit(ratings)) - constrained(X, penalty)).max() < 1e-6
     X[ratings.user, ratings.item] = (ratings.rating - 1).clip(0) / 4
     assert np.abs(dense(EASE(penalty, zero_at=1).fit(ratings)) - constrained(X, penalty)).max() < 1e-6
+
+
+def test_a_sitting_is_as_good_as_users_who_chose_what_was_chosen_in_it():
+    """Choices of one moment, years from all others: the regressions of the users, and of each sitting c times more."""
+    ratings = random_ratings(20, 12, 150)
+    day = (ratings.user + 3 * ratings.item) % 4  # of each user's four sittings
+    frame = ratings.frame.assign(timestamp=day * 10**8)
+    dated = Ratings.from_frame(frame, timestamp="timestamp", scale=(0.5, 5))
+    X, sittings = np.zeros((20, 12)), np.zeros((80, 12))
+    x = (dated.rating - 1).clip(0) / 4
+    X[dated.user, dated.item] = sittings[4 * dated.user + day, dated.item] = x
+    model = EASE(2.0, zero_at=1, sitting=0.5).fit(dated)
+    assert np.abs(dense(model) - constrained(np.vstack([X, 0.5**0.5 * sittings]), 2.0)).max() < 1e-6
+    few = EASE(2.0, zero_at=1, sitting=0.5, max_items=5).fit(dated)
+    kept = np.flatnonzero(few.place_[:-1] >= 0)
+    rows = np.vstack([X, 0.5**0.5 * sittings])[:, kept]
+    assert np.abs(dense(few) - constrained(rows, 2.0)).max() < 1e-6
+
+
+def test_sittings_of_ratings_without_times_are_refused():
+    ratings = Ratings.from_frame(random_ratings().frame.drop(columns="timestamp"), scale=(0.5, 5))
+    with pytest.raises(ValueError, match=r"sitting=0\.5, and these ratings have no timestamps: choose sitting=0"):
+        EASE(sitting=0.5).fit(ratings)
+    EASE().fit(ratings)
 
 
 def test_two_items_by_hand():

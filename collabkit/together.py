@@ -1,0 +1,31 @@
+"""Together: how often two items were chosen by one user in one go."""
+
+from __future__ import annotations
+
+import numpy as np
+
+REACH = 20  # half-lives without a choice that end a sitting: what lies further apart counts for a millionth
+
+
+def add_together(
+    G: np.ndarray, user: np.ndarray, item: np.ndarray, x: np.ndarray, time: np.ndarray, weight: float, half_life: float
+) -> None:
+    r"""Add to the counts of pairs ``(n, n)``, in their place, what was chosen in one go.
+
+    .. math:: G_{ij} \mathrel{+}= c \sum_u x_{ui}\, x_{uj}\, 2^{-|t_{ui} - t_{uj}| / h}
+
+    Args:
+        user, item, x, time: of each choice, two codes, for how much it counts, and when it was made, in seconds
+            ``(m,)``; no user chose an item twice.
+        weight: c, what two choices of one moment count for.
+        half_life: h, in seconds.
+    """
+    order = np.lexsort((time, user))
+    user, item, x, time = user[order], item[order], x[order], time[order]
+    ends = (np.diff(user) != 0) | (np.diff(time) > REACH * half_life)
+    bounds = np.flatnonzero(np.concatenate([[True], ends, [True]]))
+    for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        one = slice(start, end)  # a sitting
+        ago = (time[one] - time[start]) / half_life
+        near = np.exp2(-np.abs(ago[:, None] - ago))  # (choices, choices)
+        G[np.ix_(item[one], item[one])] += weight * x[one, None] * x[one] * near
