@@ -16,7 +16,8 @@ from collabkit import checks
 from collabkit.data.vocabulary import as_ids
 from collabkit.saving.atomic import write_together
 
-MAGIC, FORMAT, HASH = b"collabkit index\n", 1, hashlib.sha256().digest_size
+MAGIC, FORMAT, HASH = b"collabkit index\n", 2, hashlib.sha256().digest_size
+SHRINK, LEAST = 1.5, 1000  # a shell ends where vectors are so many times shorter than its first, but holds so many
 NOT_THERE = "an index needs the package usearch: pip install 'collabkit[index]', or pip install usearch."
 DAMAGED = "is damaged: it was truncated or changed after it was saved. Copy it again, or build and save it again."
 
@@ -40,12 +41,18 @@ class Index:
 
     .. math:: \text{which } k \text{ items } i \text{ have the largest } u^\top v_i \text{ ?}
 
-    Each vector is linked to some with which it has a large product, in a few layers of fewer and fewer vectors (HNSW).
-    A query walks from link to link towards larger products, and keeps the best it has met. It may miss a neighbour.
+    The vectors are sorted by length, and cut into shells: within one, the longest is hardly longer than the others. A
+    shell is a graph (HNSW): each vector is linked to some that are near, in a few layers of fewer and fewer vectors. A
+    query walks from link to link towards larger products, and keeps the best it has met. It may miss a neighbour.
 
-    The links go by the inner product itself, so that long vectors, which are the answer to many queries, have many.
-    Their mean is taken off all vectors first: that moves the products of one query by one number, so their order
-    stays, and without it vectors that share a direction, as biases make them, would all be linked to the same few.
+    It begins at the longest, and ends as soon as no shorter one can be among the best k, since
+    :math:`u^\top v_i \le \lVert u\rVert \lVert v_i\rVert`. What is left out so is left out rightly. Where lengths
+    differ as widely as those of trained items do, most vectors are.
+
+    To be near means on a sphere: a number is added to each vector, which makes it as long as the first of its shell,
+    and 0 to a query. That leaves their product as it is. Their mean is taken off all vectors first: that moves the
+    products of one query by one number, so their order stays, and without it vectors that share a direction, as biases
+    make them, would all be near.
 
     Args:
         links: of a vector, in the lowest layer twice as many; more find more, and take memory.
@@ -58,7 +65,8 @@ class Index:
 
     Raises: ``ModuleNotFoundError`` without the package usearch, which ``pip install 'collabkit[index]'`` brings;
         ``ValueError`` or ``TypeError`` for a setting outside its range.
-    Source: the graph, :cite:t:`malkov2018hnsw`; its links by inner product, :cite:t:`morozov2018nonmetric`.
+    Source: the graph, :cite:t:`malkov2018hnsw`; the sphere, :cite:t:`bachrach2014xbox`; from long to short until the
+        bound, :cite:t:`teflioudi2015lemp`.
     """
 
     ids: np.ndarray
@@ -86,13 +94,27 @@ class Index:
             raise ValueError("vectors has none, so there is nothing to find: give a table (I, K) with a row an item.")
         if len(names) != len(rows) or len(set(names.tolist())) < len(names):
             raise ValueError(f"there are {len(names)} ids for {len(rows)} vectors, or one twice: give each its own.")
-        graph = _usearch().Index(
-            ndim=rows.shape[1], metric="ip", dtype="f32", connectivity=self.links, expansion_add=self.width
-        )
         centre = rows.mean(axis=0, dtype="float64").astype("float32")  # (K,)
-        graph.add(np.arange(len(rows)), rows - centre, threads=self.threads)
-        self._graph, self._centre, self.ids, self.n_factors = graph, centre, names, rows.shape[1]
+        length = np.linalg.norm(rows - centre, axis=1)
+        order, shells = np.argsort(-length, kind="stable"), []
+        while len(order):
+            longest = length[order[0]]
+            shortest = min(longest / SHRINK, length[order[:LEAST][-1]])
+            end = np.searchsorted(-length[order], -shortest, side="right")  # equally long ones stay together
+            shells.append((float(longest), self._linked(order[:end], rows[order[:end]] - centre, longest)))
+            order = order[end:]
+        self._shells, self._centre, self.ids, self.n_factors = shells, centre, names, rows.shape[1]
         return self
+
+    def _linked(self, places: np.ndarray, rows: np.ndarray, longest: float) -> Any:
+        """A graph of these, the longest first: it is the answer to many queries, and who comes first has more links."""
+        rows = rows / (longest or 1)
+        lifted = np.c_[rows, np.sqrt((1 - (rows**2).sum(axis=1)).clip(min=0))]  # (n, K + 1), on the unit sphere
+        graph = _usearch().Index(
+            ndim=lifted.shape[1], metric="ip", dtype="f32", connectivity=self.links, expansion_add=self.width
+        )
+        graph.add(places, lifted, threads=self.threads)
+        return graph
 
     @classmethod
     def of(cls, recommender: Any, **settings: Any) -> Index:
@@ -120,8 +142,8 @@ class Index:
             k: how many of each. Who has fewer left gets fewer.
             exclude: for each query, ids that it is not to be given, such as what a user has seen: so many more are
                 looked for, and these left out. An id that the index does not have is passed over.
-            width: candidates kept on the walk, and never fewer than twice those looked for: more find more, and take
-                longer.
+            width: candidates kept on the walk through the longest, half of it in the next shell, a third in the one
+                after that, and so on, but never fewer than twice those looked for: more find more, and take longer.
             threads: that share the queries.
 
         Raises: ``ValueError`` for vectors of another length, a NaN or an infinity, and for another number of lists to
@@ -129,7 +151,7 @@ class Index:
         """
         k, width = checks.whole("k", k, at_least=1), checks.whole("width", width, at_least=1, at_most=1_000_000)
         threads, rows = checks.whole("threads", threads, at_least=1, at_most=1024), _vectors(vectors)
-        graph = self._built()
+        self._built()
         if rows.shape[1] != self.n_factors:
             raise ValueError(f"the vectors have {rows.shape[1]} numbers, those of the index {self.n_factors}.")
         gone = self._excluded(exclude, len(rows))
@@ -138,8 +160,7 @@ class Index:
         parts = [(np.empty(0, dtype="int64"), np.empty(0, dtype="int64"), np.empty(0, dtype="float32"))]
         for n in np.unique(asked).tolist():
             these = np.flatnonzero(asked == n)
-            graph.expansion_search = max(width, 2 * n)
-            place, score = _search(graph, rows[these], n, threads)  # (queries, n)
+            place, score = self._nearest(rows[these], n, width, threads)  # (queries, n)
             parts.append((np.repeat(these, n), place.ravel(), score.ravel()))
         row, place, score = (np.concatenate(part) for part in zip(*parts, strict=True))
         left = ~np.isin(row * len(self) + place, gone)
@@ -150,20 +171,26 @@ class Index:
 
     def vectors(self, places: ArrayLike) -> np.ndarray:
         """The vectors ``(n, K)`` at these places in the order of ``ids``, but for rounding."""
-        graph = self._built()
-        return np.stack(graph.get(np.asarray(places, dtype="int64").ravel())) + self._centre
+        shells, places = self._built(), np.asarray(places, dtype="int64").ravel()
+        rows = np.empty((len(places), self.n_factors), dtype="float32")
+        for longest, graph in shells:
+            here = np.atleast_1d(graph.contains(places))
+            if here.any():
+                rows[here] = np.stack(graph.get(places[here]))[:, :-1] * longest
+        return rows + self._centre
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it into one file, whole or not at all. Its last bytes are the hash of the others.
 
         Raises: ``FileNotFoundError`` for a folder that is not there; ``PermissionError`` for a file that is read-only.
         """
-        graph = self._built()
+        graphs = [graph.save() for _, graph in self._built()]
         settings = {"links": self.links, "width": self.width, "threads": self.threads}
         text = self.ids.dtype.kind not in "iu"
         parts = {"centre": self._centre.tolist(), "text": text, "ids": self.ids.tolist()}
+        parts |= {"lengths": [longest for longest, _ in self._shells], "bytes": [len(graph) for graph in graphs]}
         head = json.dumps({"format": FORMAT, "settings": settings, **parts}).encode()
-        content = b"".join([MAGIC, len(head).to_bytes(8, "little"), head, graph.save()])
+        content = b"".join([MAGIC, len(head).to_bytes(8, "little"), head, *graphs])
         write_together({Path(path): content + hashlib.sha256(content).digest()})
 
     @classmethod
@@ -187,17 +214,36 @@ class Index:
         if head["format"] != FORMAT:
             raise ValueError(f"{path} is of format {head['format']}; this collabkit reads {FORMAT}. Build it again.")
         index = cls(**head["settings"])
-        graph = _usearch().Index.restore(bytes(content[end:-HASH]))
+        index._shells = []
+        for longest, size in zip(head["lengths"], head["bytes"], strict=True):
+            index._shells.append((longest, _usearch().Index.restore(bytes(content[end : end + size]))))
+            end += size
         index.ids = np.array(head["ids"], dtype=object if head["text"] else "int64")
-        index._graph, index._centre, index.n_factors = graph, np.array(head["centre"], dtype="float32"), graph.ndim
+        index._centre, index.n_factors = np.array(head["centre"], dtype="float32"), len(head["centre"])
         return index
 
-    def _built(self) -> Any:
-        if not hasattr(self, "_graph"):
+    def _built(self) -> list[tuple[float, Any]]:
+        """Of each shell the length of its longest vector, and its graph; the longest first."""
+        if not hasattr(self, "_shells"):
             from sklearn.exceptions import NotFittedError  # here, since to import scikit-learn takes a second
 
             raise NotFittedError("this Index has nothing in it yet: call build(vectors, ids) before you ask it.")
-        return self._graph
+        return self._shells
+
+    def _nearest(self, rows: np.ndarray, n: int, width: int, threads: int) -> tuple[np.ndarray, np.ndarray]:
+        """Places and products ``(queries, n)``, the best first, of vectors whose mean is taken off."""
+        place, score = np.zeros((len(rows), n), dtype="int64"), np.full((len(rows), n), -np.inf, dtype="float32")
+        lifted, length = np.c_[rows, np.zeros_like(rows[:, :1])], np.linalg.norm(rows, axis=1)
+        for number, (longest, graph) in enumerate(self._shells, 1):
+            on = np.flatnonzero(length * longest >= score[:, -1])  # who may find a better one here
+            if not len(on):
+                break
+            graph.expansion_search = max(width // number, 2 * n)
+            at, product = _search(graph, lifted[on], min(n, len(graph)), threads)
+            at, product = np.c_[place[on], at], np.c_[score[on], product * np.float32(longest)]
+            best = np.lexsort((at, -product))[:, :n]
+            place[on], score[on] = np.take_along_axis(at, best, axis=1), np.take_along_axis(product, best, axis=1)
+        return place, score
 
     def _excluded(self, exclude: Sequence[ArrayLike] | None, n: int) -> np.ndarray:
         """The places that each query does without, as ``query * I + place``, none twice."""
