@@ -12,13 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from collabkit import checks
+from collabkit import checks, shells
 from collabkit.data.vocabulary import as_ids
 from collabkit.saving.atomic import write_together
 
 MAGIC, FORMAT, HASH = b"collabkit index\n", 2, hashlib.sha256().digest_size
-SHRINK, LEAST = 1.5, 1000  # a shell ends where vectors are so many times shorter than its first, but holds so many
-NOT_THERE = "an index needs the package usearch: pip install 'collabkit[index]', or pip install usearch."
 DAMAGED = "is damaged: it was truncated or changed after it was saved. Copy it again, or build and save it again."
 
 
@@ -76,7 +74,7 @@ class Index:
         self.links = checks.whole("links", links, at_least=2, at_most=512)
         self.width = checks.whole("width", width, at_least=1, at_most=100_000)
         self.threads = checks.whole("threads", threads, at_least=1, at_most=1024)
-        _usearch()
+        shells.usearch()
 
     def build(self, vectors: ArrayLike, ids: ArrayLike | None = None) -> Index:
         """Link these vectors ``(I, K)``; returns itself. What was built before is kept until the new one is whole.
@@ -95,26 +93,9 @@ class Index:
         if len(names) != len(rows) or len(set(names.tolist())) < len(names):
             raise ValueError(f"there are {len(names)} ids for {len(rows)} vectors, or one twice: give each its own.")
         centre = rows.mean(axis=0, dtype="float64").astype("float32")  # (K,)
-        length = np.linalg.norm(rows - centre, axis=1)
-        order, shells = np.argsort(-length, kind="stable"), []
-        while len(order):
-            longest = length[order[0]]
-            shortest = min(longest / SHRINK, length[order[:LEAST][-1]])
-            end = np.searchsorted(-length[order], -shortest, side="right")  # equally long ones stay together
-            shells.append((float(longest), self._linked(order[:end], rows[order[:end]] - centre, longest)))
-            order = order[end:]
-        self._shells, self._centre, self.ids, self.n_factors = shells, centre, names, rows.shape[1]
+        parts = shells.cut(rows - centre, self.links, self.width, self.threads)
+        self._shells, self._centre, self.ids, self.n_factors = parts, centre, names, rows.shape[1]
         return self
-
-    def _linked(self, places: np.ndarray, rows: np.ndarray, longest: float) -> Any:
-        """A graph of these, the longest first: it is the answer to many queries, and who comes first has more links."""
-        rows = rows / (longest or 1)
-        lifted = np.c_[rows, np.sqrt((1 - (rows**2).sum(axis=1)).clip(min=0))]  # (n, K + 1), on the unit sphere
-        graph = _usearch().Index(
-            ndim=lifted.shape[1], metric="ip", dtype="f32", connectivity=self.links, expansion_add=self.width
-        )
-        graph.add(places, lifted, threads=self.threads)
-        return graph
 
     @classmethod
     def of(cls, recommender: Any, **settings: Any) -> Index:
@@ -132,7 +113,7 @@ class Index:
         vectors: ArrayLike,
         k: int = 10,
         exclude: Sequence[ArrayLike] | None = None,
-        width: int = 64,
+        width: int = 128,
         threads: int = 1,
     ) -> Nearest:
         """The k items with the largest inner products; of those found, equal ones in the order of the index.
@@ -151,18 +132,18 @@ class Index:
         """
         k, width = checks.whole("k", k, at_least=1), checks.whole("width", width, at_least=1, at_most=1_000_000)
         threads, rows = checks.whole("threads", threads, at_least=1, at_most=1024), _vectors(vectors)
-        self._built()
+        parts = self._built()
         if rows.shape[1] != self.n_factors:
             raise ValueError(f"the vectors have {rows.shape[1]} numbers, those of the index {self.n_factors}.")
         gone = self._excluded(exclude, len(rows))
         more = np.bincount(gone // len(self), minlength=len(rows))  # what is excluded may stand before all else
         asked = np.minimum(k + _rounded_up(more), len(self))  # (n,), of few different sizes
-        parts = [(np.empty(0, dtype="int64"), np.empty(0, dtype="int64"), np.empty(0, dtype="float32"))]
+        found = [(np.empty(0, dtype="int64"), np.empty(0, dtype="int64"), np.empty(0, dtype="float32"))]
         for n in np.unique(asked).tolist():
             these = np.flatnonzero(asked == n)
-            place, score = self._nearest(rows[these], n, width, threads)  # (queries, n)
-            parts.append((np.repeat(these, n), place.ravel(), score.ravel()))
-        row, place, score = (np.concatenate(part) for part in zip(*parts, strict=True))
+            place, score = shells.nearest(parts, rows[these], n, width, threads)  # (queries, n)
+            found.append((np.repeat(these, n), place.ravel(), score.ravel()))
+        row, place, score = (np.concatenate(part) for part in zip(*found, strict=True))
         left = ~np.isin(row * len(self) + place, gone)
         order = np.lexsort((place[left], -score[left], row[left]))
         row, place, score = (one[left][order] for one in (row, place, score))
@@ -171,13 +152,7 @@ class Index:
 
     def vectors(self, places: ArrayLike) -> np.ndarray:
         """The vectors ``(n, K)`` at these places in the order of ``ids``, but for rounding."""
-        shells, places = self._built(), np.asarray(places, dtype="int64").ravel()
-        rows = np.empty((len(places), self.n_factors), dtype="float32")
-        for longest, graph in shells:
-            here = np.atleast_1d(graph.contains(places))
-            if here.any():
-                rows[here] = np.stack(graph.get(places[here]))[:, :-1] * longest
-        return rows + self._centre
+        return shells.vectors(self._built(), np.asarray(places, dtype="int64").ravel(), self.n_factors) + self._centre
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it into one file, whole or not at all. Its last bytes are the hash of the others.
@@ -216,34 +191,19 @@ class Index:
         index = cls(**head["settings"])
         index._shells = []
         for longest, size in zip(head["lengths"], head["bytes"], strict=True):
-            index._shells.append((longest, _usearch().Index.restore(bytes(content[end : end + size]))))
+            graph = shells.usearch().Index.restore(bytes(content[end : end + size]))
+            index._shells.append(shells.Shell(longest, graph))
             end += size
         index.ids = np.array(head["ids"], dtype=object if head["text"] else "int64")
         index._centre, index.n_factors = np.array(head["centre"], dtype="float32"), len(head["centre"])
         return index
 
-    def _built(self) -> list[tuple[float, Any]]:
-        """Of each shell the length of its longest vector, and its graph; the longest first."""
+    def _built(self) -> list[shells.Shell]:
         if not hasattr(self, "_shells"):
             from sklearn.exceptions import NotFittedError  # here, since to import scikit-learn takes a second
 
             raise NotFittedError("this Index has nothing in it yet: call build(vectors, ids) before you ask it.")
         return self._shells
-
-    def _nearest(self, rows: np.ndarray, n: int, width: int, threads: int) -> tuple[np.ndarray, np.ndarray]:
-        """Places and products ``(queries, n)``, the best first, of vectors whose mean is taken off."""
-        place, score = np.zeros((len(rows), n), dtype="int64"), np.full((len(rows), n), -np.inf, dtype="float32")
-        lifted, length = np.c_[rows, np.zeros_like(rows[:, :1])], np.linalg.norm(rows, axis=1)
-        for number, (longest, graph) in enumerate(self._shells, 1):
-            on = np.flatnonzero(length * longest >= score[:, -1])  # who may find a better one here
-            if not len(on):
-                break
-            graph.expansion_search = max(width // number, 2 * n)
-            at, product = _search(graph, lifted[on], min(n, len(graph)), threads)
-            at, product = np.c_[place[on], at], np.c_[score[on], product * np.float32(longest)]
-            best = np.lexsort((at, -product))[:, :n]
-            place[on], score[on] = np.take_along_axis(at, best, axis=1), np.take_along_axis(product, best, axis=1)
-        return place, score
 
     def _excluded(self, exclude: Sequence[ArrayLike] | None, n: int) -> np.ndarray:
         """The places that each query does without, as ``query * I + place``, none twice."""
@@ -259,36 +219,9 @@ class Index:
         return np.unique(row[known] * len(self) + at[known])
 
 
-def _search(graph: Any, rows: np.ndarray, n: int, threads: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places and inner products ``(queries, n)``; those are found exactly that the walk does not reach."""
-
-    def found(rows: np.ndarray, exact: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        one = graph.search(rows, n, threads=threads, exact=exact)
-        counts = np.atleast_1d(getattr(one, "counts", len(one)))  # of one query alone, keys end with what was found
-        place, score = np.zeros((len(rows), n), dtype="int64"), np.zeros((len(rows), n), dtype="float32")
-        keys = np.atleast_2d(one.keys)
-        place[:, : keys.shape[1]], score[:, : keys.shape[1]] = keys, 1 - np.atleast_2d(one.distances)
-        return place, score, counts
-
-    if 2 * n > len(graph):
-        return found(rows, exact=True)[:2]
-    place, score, counts = found(rows, exact=False)
-    if (short := counts < n).any():
-        place[short], score[short] = found(rows[short], exact=True)[:2]
-    return place, score
-
-
 def _rounded_up(n: np.ndarray) -> np.ndarray:
     """To a power of two; 0 stays 0."""
     return np.where(n > 0, 2 ** np.ceil(np.log2(n.clip(min=1))).astype("int64"), 0)
-
-
-def _usearch() -> Any:
-    try:
-        from usearch import index
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(NOT_THERE) from None
-    return index
 
 
 def _vectors(value: Any) -> np.ndarray:

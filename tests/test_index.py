@@ -161,12 +161,16 @@ def test_another_file_is_refused(tmp_path, content):
         Index.load(tmp_path / "other")
 
 
-def test_a_file_of_another_format_and_one_that_is_not_there(built, tmp_path, monkeypatch):
-    monkeypatch.setattr("collabkit.index.FORMAT", 2)
-    built.save(tmp_path / "new")
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_file_of_another_format_is_refused(built, tmp_path, monkeypatch, number):
+    monkeypatch.setattr("collabkit.index.FORMAT", number)
+    built.save(tmp_path / "other")
     monkeypatch.undo()
-    with pytest.raises(ValueError, match="is of format 2; this collabkit reads 1"):
-        Index.load(tmp_path / "new")
+    with pytest.raises(ValueError, match=f"is of format {number}; this collabkit reads 2. Build it again"):
+        Index.load(tmp_path / "other")
+
+
+def test_a_file_that_is_not_there(built, tmp_path):
     with pytest.raises(FileNotFoundError, match="no file .*absent"):
         Index.load(tmp_path / "absent")
     with pytest.raises(FileNotFoundError, match="no folder"):

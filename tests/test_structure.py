@@ -24,7 +24,7 @@ negatives bpr softmax
 blocks gibbs chains sittings averages gaussian ordered
 loaders learner training.fit training.parallel baselines als bayes informed propagation
 implicit_als weights item_item neighbours together ease recency interpret maps evaluation diversity
-saving.atomic index towers saving.packing saving.packing_bayes saving.packing_choices saving.packing_items
+saving.atomic shells index towers saving.packing saving.packing_bayes saving.packing_choices saving.packing_items
 saving.packing_towers saving.packing_models saving.cards saving.storage saving.mapped training.checkpoint
 recommend.topk recommend.catalogue recommend.average_rows recommend.fold_in recommend.drawn_fold_in recommend.served
 recommend.served_towers recommend.candidates recommend.draws recommend.served_items recommend.choices recommend.mapped
