@@ -73,7 +73,7 @@ def test_it_leaves_out_only_shells_that_hold_none_of_the_best(queries):
     assert shells.nearest([first, second], away, 1, 64, 1)[0].tolist() == [[1507]]
     unusable = second._replace(graph=None)
     assert shells.nearest([first, unusable], towards, 10, 64, 1)[0].max() < 1500
-    with pytest.raises(TypeError):
+    with pytest.raises(AttributeError, match="NoneType"):
         shells.nearest([first, unusable], np.concatenate([towards, away]), 10, 64, 1)
 
 
