@@ -88,9 +88,14 @@ def test_all_of_them_come_exactly_equal_ones_by_place(queries):
     assert (np.diff(score) == 0).sum() >= 50 * (499 + 1250)
 
 
-def test_with_many_threads_it_finds_nearly_the_same(queries):
-    place, _ = shells.nearest(shells.cut(rows(), 16, 128, threads=16), queries, 10, 128, threads=2)
-    true, _ = exact(queries, rows(), 10)
+def test_among_near_ones_of_unlike_lengths_links_go_by_the_sphere():
+    """Linked by the product alone, or the shortest first, it finds less than 0.98."""
+    rng = np.random.default_rng(0)
+    lengths, middles = rng.uniform(1, 1.45, size=(3000, 1)), rng.normal(size=(100, 8))
+    items = of_length(lengths, middles[rng.integers(100, size=3000)] + 0.1 * rng.normal(size=(3000, 8)))
+    many = rng.normal(size=(200, 8)).astype("float32")
+    place, _ = shells.nearest(shells.cut(items, 8, 64, 1), many, 10, 40, 1)
+    true, _ = exact(many, items, 10)
     assert np.mean([len(set(one) & set(other)) / 10 for one, other in zip(place, true, strict=True)]) >= 0.99
 
 
