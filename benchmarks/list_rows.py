@@ -62,7 +62,7 @@ ROWS = {
         "collabkit",
         "solved",
         each(
-            {"model": "EASE", "penalty": 200.0, "zero_at": 0.0, "sitting": 1.0},
+            {"model": "EASE", "penalty": 200.0, "zero_at": 0.0, "max_items": 2000, "sitting": 1.0},
             *({"recent": {"decay": a, "half_life": days}} for a in (0.0, 0.25, 0.5) for days in (365.0, 1460.0)),
         ),
         knows=TIME,
