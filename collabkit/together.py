@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from collabkit.weights import VALUES
+
 REACH = 20  # half-lives without a choice that end a sitting: what lies further apart counts for a millionth
 
 
@@ -25,7 +27,9 @@ def add_together(
     ends = (np.diff(user) != 0) | (np.diff(time) > REACH * half_life)
     bounds = np.flatnonzero(np.concatenate([[True], ends, [True]]))
     for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        one = slice(start, end)  # a sitting
+        one, step = slice(start, end), max(1, VALUES // (end - start))  # a sitting, of which so many rows at a time
         ago = (time[one] - time[start]) / half_life
-        near = np.exp2(-np.abs(ago[:, None] - ago))  # (choices, choices)
-        G[np.ix_(item[one], item[one])] += weight * x[one, None] * x[one] * near
+        for row in range(0, end - start, step):
+            part = slice(row, row + step)
+            near = np.exp2(-np.abs(ago[part, None] - ago))  # (rows, choices)
+            G[np.ix_(item[one][part], item[one])] += weight * x[one][part, None] * x[one] * near

@@ -1,5 +1,7 @@
 """Pairs of items that a user chose in one go."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -41,3 +43,20 @@ def test_a_sitting_ends_after_a_pause_and_not_within_a_chain_of_choices():
     add_together(G, np.zeros(3, dtype=int), np.arange(3), np.ones(3), time, 1.0, 1.0)
     assert G[0, 1] == pytest.approx(2.0**-REACH)
     assert G[1, 2] == G[0, 2] == 0
+
+
+def test_a_large_sitting_takes_little_memory_besides_its_counts(monkeypatch):
+    """One user with 600 choices, a few rows at a time: a table of all their pairs would be 2.9 MB."""
+    monkeypatch.setattr("collabkit.together.VALUES", 7 * 600)
+    rng = np.random.default_rng(0)
+    user, item, x, time = np.zeros(600, dtype=int), rng.permutation(600), rng.random(600), rng.integers(0, 300, 600)
+    G = np.zeros((600, 600))
+    tracemalloc.start()
+    add_together(G, user, item, x, time, 0.7, 60.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+    near = 2 ** (-np.abs(time[:, None] - time) / 60)
+    want = np.empty((600, 600))
+    want[np.ix_(item, item)] = 0.7 * x[:, None] * x * near
+    assert np.abs(G - want).max() < 1e-12
