@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from collabkit import checks, shells
-from collabkit.data.vocabulary import as_ids
+from collabkit.data.vocabulary import as_ids, is_text
 from collabkit.saving.atomic import write_together
 
 MAGIC, FORMAT, HASH = b"collabkit index\n", 2, hashlib.sha256().digest_size
@@ -41,7 +42,8 @@ class Index:
 
     The vectors are sorted by length, and cut into shells: within one, the longest is hardly longer than the others. A
     shell is a graph (HNSW): each vector is linked to some that are near, in a few layers of fewer and fewer vectors. A
-    query walks from link to link towards larger products, and keeps the best it has met. It may miss a neighbour.
+    query walks from link to link towards larger products, and keeps the best it has met. It may miss some, most of
+    all among tight clusters of more than ``width`` vectors, whose links stay within them. Equal ones are linked as one.
 
     It begins at the longest, and ends as soon as no shorter one can be among the best k, since
     :math:`u^\top v_i \le \lVert u\rVert \lVert v_i\rVert`. What is left out so is left out rightly. Where lengths
@@ -93,8 +95,15 @@ class Index:
         if len(names) != len(rows) or len(set(names.tolist())) < len(names):
             raise ValueError(f"there are {len(names)} ids for {len(rows)} vectors, or one twice: give each its own.")
         centre = rows.mean(axis=0, dtype="float64").astype("float32")  # (K,)
-        parts = shells.cut(rows - centre, self.links, self.width, self.threads)
-        self._shells, self._centre, self.ids, self.n_factors = parts, centre, names, rows.shape[1]
+        first, group = shells.distinct(rows)
+        parts = shells.cut(rows[first] - centre, self.links, self.width, self.threads)
+        return self._hold(parts, centre, names, group)
+
+    def _hold(self, parts: list[shells.Shell], centre: np.ndarray, ids: np.ndarray, group: np.ndarray) -> Index:
+        self._shells, self._centre, self._group, self.ids, self.n_factors = parts, centre, group, ids, len(centre)
+        self._places, self._by_group = pd.Index(ids, dtype=ids.dtype), np.argsort(group, kind="stable")
+        self._count = np.bincount(group)  # how many are equal
+        self._start = self._count.cumsum() - self._count
         return self
 
     @classmethod
@@ -128,7 +137,8 @@ class Index:
             threads: that share the queries.
 
         Raises: ``ValueError`` for vectors of another length, a NaN or an infinity, and for another number of lists to
-            exclude than queries; ``NotFittedError`` of scikit-learn, when nothing was built.
+            exclude than queries; ``TypeError`` for text to exclude where the ids are whole numbers, and the other way
+            round; ``NotFittedError`` of scikit-learn, when nothing was built.
         """
         k, width = checks.whole("k", k, at_least=1), checks.whole("width", width, at_least=1, at_most=1_000_000)
         threads, rows = checks.whole("threads", threads, at_least=1, at_most=1024), _vectors(vectors)
@@ -137,22 +147,34 @@ class Index:
             raise ValueError(f"the vectors have {rows.shape[1]} numbers, those of the index {self.n_factors}.")
         gone = self._excluded(exclude, len(rows))
         more = np.bincount(gone // len(self), minlength=len(rows))  # what is excluded may stand before all else
-        asked = np.minimum(k + _rounded_up(more), len(self))  # (n,), of few different sizes
-        found = [(np.empty(0, dtype="int64"), np.empty(0, dtype="int64"), np.empty(0, dtype="float32"))]
+        asked = np.minimum(k + _rounded_up(more), len(self._count))  # (n,), of few different sizes
+        found = [(np.empty(0, dtype="int64"), np.empty(0, dtype="int64"), np.empty(0))]
         for n in np.unique(asked).tolist():
             these = np.flatnonzero(asked == n)
-            place, score = shells.nearest(parts, rows[these], n, width, threads)  # (queries, n)
-            found.append((np.repeat(these, n), place.ravel(), score.ravel()))
-        row, place, score = (np.concatenate(part) for part in zip(*found, strict=True))
+            group, score = shells.nearest(parts, rows[these], n, width, threads)  # (queries, n)
+            found.append((np.repeat(these, n), group.ravel(), score.ravel()))
+        row, group, score = (np.concatenate(part) for part in zip(*found, strict=True))
+        some = np.minimum(self._count[group], (k + more)[row])  # of equal ones, as many as could be left
+        nth = np.arange(some.sum()) - np.repeat(some.cumsum() - some, some)
+        place = self._by_group[np.repeat(self._start[group], some) + nth]
+        row, score = np.repeat(row, some), np.repeat(score, some)
         left = ~np.isin(row * len(self) + place, gone)
         order = np.lexsort((place[left], -score[left], row[left]))
         row, place, score = (one[left][order] for one in (row, place, score))
         best = np.arange(len(row)) - np.searchsorted(row, row) < k
-        return Nearest(row[best], self.ids[place[best]], score[best] + (rows @ self._centre)[row[best]])
+        score = score[best] + (rows.astype("float64") @ self._centre)[row[best]]
+        with np.errstate(over="ignore"):  # a product too large for float32 is infinite
+            return Nearest(row[best], self.ids[place[best]], score.astype("float32"))
 
     def vectors(self, places: ArrayLike) -> np.ndarray:
-        """The vectors ``(n, K)`` at these places in the order of ``ids``, but for rounding."""
-        return shells.vectors(self._built(), np.asarray(places, dtype="int64").ravel(), self.n_factors) + self._centre
+        """The vectors ``(n, K)`` at these places in the order of ``ids``, but for rounding.
+
+        Raises: ``IndexError`` for a place below 0 or past the end.
+        """
+        parts, at = self._built(), np.asarray(places, dtype="int64").ravel()
+        if len(wrong := at[(at < 0) | (at >= len(self))]):
+            raise IndexError(f"place {wrong[0]} is none of the {len(self):,} vectors of this index, from 0 on.")
+        return shells.vectors(parts, self._group[at], self.n_factors) + self._centre
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it into one file, whole or not at all. Its last bytes are the hash of the others.
@@ -161,8 +183,9 @@ class Index:
         """
         graphs = [graph.save() for _, graph in self._built()]
         settings = {"links": self.links, "width": self.width, "threads": self.threads}
-        text = self.ids.dtype.kind not in "iu"
-        parts = {"centre": self._centre.tolist(), "text": text, "ids": self.ids.tolist()}
+        parts = {"centre": self._centre.tolist(), "ids": self.ids.tolist()}
+        if self._group[-1] < len(self) - 1:  # some are equal
+            parts["group"] = self._group.tolist()
         parts |= {"lengths": [longest for longest, _ in self._shells], "bytes": [len(graph) for graph in graphs]}
         head = json.dumps({"format": FORMAT, "settings": settings, **parts}).encode()
         content = b"".join([MAGIC, len(head).to_bytes(8, "little"), head, *graphs])
@@ -188,15 +211,12 @@ class Index:
         head = json.loads(bytes(content[start:end]))
         if head["format"] != FORMAT:
             raise ValueError(f"{path} is of format {head['format']}; this collabkit reads {FORMAT}. Build it again.")
-        index = cls(**head["settings"])
-        index._shells = []
+        parts = []
         for longest, size in zip(head["lengths"], head["bytes"], strict=True):
-            graph = shells.usearch().Index.restore(bytes(content[end : end + size]))
-            index._shells.append(shells.Shell(longest, graph))
+            parts.append(shells.Shell(longest, shells.usearch().Index.restore(bytes(content[end : end + size]))))
             end += size
-        index.ids = np.array(head["ids"], dtype=object if head["text"] else "int64")
-        index._centre, index.n_factors = np.array(head["centre"], dtype="float32"), len(head["centre"])
-        return index
+        ids, centre = np.array(as_ids(head["ids"])), np.array(head["centre"], dtype="float32")
+        return cls(**head["settings"])._hold(parts, centre, ids, np.array(head.get("group", range(len(ids)))))
 
     def _built(self) -> list[shells.Shell]:
         if not hasattr(self, "_shells"):
@@ -211,12 +231,14 @@ class Index:
             return np.empty(0, dtype="int64")
         if len(exclude) != n:
             raise ValueError(f"exclude has {len(exclude)} lists of ids for {n} queries: give each query one.")
-        lists = [np.asarray(ids, dtype=self.ids.dtype).ravel() for ids in exclude]
-        row, ids = np.repeat(np.arange(n), [len(one) for one in lists]), np.concatenate([self.ids[:0], *lists])
-        order = np.argsort(self.ids)
-        at = order[np.searchsorted(self.ids, ids, sorter=order).clip(max=len(self) - 1)]
-        known = self.ids[at] == ids
-        return np.unique(row[known] * len(self) + at[known])
+        lists = [ids.ravel() if isinstance(ids, np.ndarray) else as_ids(ids, "excluded") for ids in exclude]
+        row = np.repeat(np.arange(n), [len(one) for one in lists])
+        ids = as_ids(np.concatenate([self.ids[:0], *(one for one in lists if len(one))]), "excluded")
+        if len(ids) and is_text(ids) != is_text(self.ids):
+            kind = "text" if is_text(self.ids) else "whole numbers"
+            raise TypeError(f"exclude has ids of another kind than the index, whose ids are {kind}: convert them.")
+        at = self._places.get_indexer(ids)
+        return np.unique(row[at >= 0] * len(self) + at[at >= 0])
 
 
 def _rounded_up(n: np.ndarray) -> np.ndarray:
@@ -228,7 +250,8 @@ def _vectors(value: Any) -> np.ndarray:
     """A float32 table ``(n, K)``."""
     given = value.detach().cpu().numpy() if hasattr(value, "detach") else value
     try:
-        rows = np.atleast_2d(np.asarray(given, dtype="float32"))
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+            rows = np.atleast_2d(np.asarray(given, dtype="float32"))
     except (TypeError, ValueError):
         raise TypeError("vectors holds what is no number: it takes a table (n, K).") from None
     if rows.ndim != 2 or not np.isfinite(rows).all():

@@ -23,9 +23,20 @@ class Shell(NamedTuple):
     graph: Any
 
 
+def distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The place of the first of equal rows ``(n,)``, in order, and which of these each row equals ``(I,)``.
+
+    Equal vectors would be linked to each other alone, and a walk would not leave them.
+    """
+    whole = np.ascontiguousarray(rows + 0).view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()  # no -0
+    _, first, group = np.unique(whole, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return first[order], np.argsort(order)[group.ravel()]
+
+
 def cut(rows: np.ndarray, links: int, width: int, threads: int) -> list[Shell]:
     """Shells of all rows ``(I, K)``, the longest first."""
-    length = np.linalg.norm(rows, axis=1)
+    length = lengths(rows)
     order, shells = np.argsort(-length, kind="stable"), []
     while len(order):
         longest = length[order[0]]
@@ -34,7 +45,7 @@ def cut(rows: np.ndarray, links: int, width: int, threads: int) -> list[Shell]:
         graph = usearch().Index(
             ndim=rows.shape[1] + 1, metric="ip", dtype="f32", connectivity=links, expansion_add=width
         )
-        part = rows[order[:end]] / (longest or 1)
+        part = np.divide(rows[order[:end]], longest or 1, dtype="float32")
         lift = np.sqrt((1 - (part**2).sum(axis=1, keepdims=True)).clip(min=0))  # 0 for the longest
         lifted = np.concatenate([part, lift], axis=1)
         # The longest first: they are the answer to many queries, and who comes early is linked by many. By one thread,
@@ -47,23 +58,30 @@ def cut(rows: np.ndarray, links: int, width: int, threads: int) -> list[Shell]:
 
 
 def nearest(shells: list[Shell], rows: np.ndarray, n: int, width: int, threads: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places and inner products ``(queries, n)`` of the n largest, the best first, equal ones by place.
+    """Places and inner products ``(queries, n)`` of the n largest, the best first, equal ones by place; in float64.
 
     A query leaves out the shells in which no product can be among them, by the inequality of Cauchy and Schwarz.
     """
-    place, score = np.zeros((len(rows), n), dtype="int64"), np.full((len(rows), n), -np.inf, dtype="float32")
-    lifted, length = np.concatenate([rows, np.zeros_like(rows[:, :1])], axis=1), np.linalg.norm(rows, axis=1)
+    place, score = np.zeros((len(rows), n), dtype="int64"), np.full((len(rows), n), -np.inf)
+    length = lengths(rows)[:, None]
+    unit = np.divide(rows, np.where(length > 0, length, 1), dtype="float32")  # a graph rounds products to 1e-7
+    lifted = np.concatenate([unit, np.zeros_like(unit[:, :1])], axis=1)
     for number, (longest, graph) in enumerate(shells, 1):
-        still = np.flatnonzero(length * longest >= score[:, -1])
+        still = np.flatnonzero(longest >= score[:, -1])
         if not len(still):
             break
         graph.expansion_search = max(width // number, 2 * n)
         at, product = _search(graph, lifted[still], min(n, len(graph)), threads)
         at = np.concatenate([place[still], at], axis=1)
-        product = np.concatenate([score[still], product * np.float32(longest)], axis=1)
+        product = np.concatenate([score[still], product * longest], axis=1)
         best = np.lexsort((at, -product))[:, :n]
         place[still], score[still] = np.take_along_axis(at, best, axis=1), np.take_along_axis(product, best, axis=1)
-    return place, score
+    return place, score * length
+
+
+def lengths(rows: np.ndarray) -> np.ndarray:
+    """Of each row ``(n,)``, in float64, where no square of a float32 is lost."""
+    return np.sqrt(np.einsum("nk,nk->n", rows, rows, dtype="float64"))
 
 
 def vectors(shells: list[Shell], places: np.ndarray, K: int) -> np.ndarray:

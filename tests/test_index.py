@@ -97,6 +97,41 @@ def test_equal_vectors_come_in_the_order_of_the_index():
     assert found.score.tolist() == [0, 0, 0, 0]
 
 
+def test_it_does_not_stay_among_equal_vectors(users, tmp_path):
+    """3,000 of 30 kinds: linked one by one, those of a kind are an island, and it finds 0.8 of the best."""
+    kind = np.random.default_rng(2).integers(30, size=3000)
+    rows, ids = vectors()[kind], np.arange(3000)[::-1]
+    index = Index().build(rows, ids)
+    index.save(tmp_path / "kinds")
+    product = users @ vectors()[:30].T
+    for one in (index, Index.load(tmp_path / "kinds")):
+        found = one.query(users, 10)
+        best = kind[2999 - found.item.reshape(100, 10)]
+        assert (best == product.argmax(axis=1)[:, None]).all()
+        assert (np.diff(found.item.reshape(100, 10)) < 0).all()  # equal ones in the order of the index
+        assert one.vectors([7, 2000]) == pytest.approx(rows[[7, 2000]], abs=1e-5)
+    second = np.argsort(-product, axis=1)[:, 1]
+    gone = [ids[kind == best] for best in product.argmax(axis=1)]
+    found = index.query(users, 3, exclude=gone)
+    assert (kind[2999 - found.item.reshape(100, 3)] == second[:, None]).all()
+    assert np.array_equal(np.sort(index.query(users[0], 5000).item), np.arange(3000))
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_what_is_long_or_short_beyond_the_squares_of_float32(built, users, scale):
+    index = Index().build(vectors() * np.float32(scale), built.ids)
+    for one, rows in ((index, users), (built, users * np.float32(scale))):
+        found = one.query(rows)
+        assert recall(found, exact(users, vectors(), 10)) >= 0.99
+        assert found.score / scale == pytest.approx(built.query(users).score, rel=1e-4)
+
+
+def test_a_product_too_large_for_float32_is_infinite():
+    found = Index().build([[1e30, 0], [0, 2e30], [-1e30, 0]]).query([[2e30, 1e30]], 3)
+    assert found.item.tolist() == [0, 1, 2] or found.item.tolist() == [1, 0, 2]
+    assert found.score.tolist() == [np.inf, np.inf, -np.inf]
+
+
 def test_the_same_vectors_give_the_same_index(built, tmp_path):
     again = Index().build(vectors(), built.ids)
     for name, one in {"one": built, "again": again}.items():
@@ -135,6 +170,8 @@ def test_whole_numbers_come_back_as_such(tmp_path):
     loaded = Index.load(str(tmp_path / "three"))
     assert loaded.ids.dtype == np.int64
     assert loaded.ids.tolist() == [30, 10, 20]
+    Index().build(np.eye(2), [5, 2**64 - 1]).save(tmp_path / "two")
+    assert Index.load(tmp_path / "two").query([0.0, 1.0], 1).item.tolist() == [2**64 - 1]
 
 
 @pytest.mark.parametrize("place", [len(MAGIC), len(MAGIC) + 30, 5000, 100_000, -40, -1])
@@ -186,6 +223,7 @@ def test_a_file_that_is_not_there(built, tmp_path):
         (np.empty((3, 0)), None, ValueError, "vectors has none"),
         (np.full((3, 2), np.nan), None, ValueError, "a NaN or an infinity"),
         (np.full((3, 2), np.inf), None, ValueError, "a NaN or an infinity"),
+        (np.full((3, 2), 1e300), None, ValueError, "a NaN or an infinity"),
         (np.ones((2, 2, 2)), None, ValueError, r"vectors is \(2, 2, 2\)"),
         (["a", "b"], None, TypeError, "holds what is no number"),
         (np.ones((3, 2)), [1, 2], ValueError, "2 ids for 3 vectors"),
@@ -205,6 +243,30 @@ def test_what_cannot_be_built_is_refused_and_nothing_is_lost(bad, ids, error, sa
 def test_what_cannot_be_asked(built, bad, said):
     with pytest.raises(ValueError, match=said):
         built.query(bad)
+
+
+@pytest.mark.parametrize(
+    ("bad", "error", "said"),
+    [
+        ([7], TypeError, "ids of another kind than the index, whose ids are text"),
+        (np.array([7]), TypeError, "ids of another kind than the index, whose ids are text"),
+        (["film 7", 7], TypeError, "excluded ids have to be all whole numbers or all text"),
+        ([None], ValueError, "1 of 1 excluded ids are missing"),
+    ],
+)
+def test_ids_of_another_kind_are_not_passed_over(built, bad, error, said):
+    with pytest.raises(error, match=said):
+        built.query(np.ones(16), exclude=[bad])
+    numbers = Index().build(np.eye(3))
+    for other in (["1"], [1.5]):
+        with pytest.raises(TypeError, match="whole numbers"):
+            numbers.query(np.ones(3), exclude=[other])
+
+
+@pytest.mark.parametrize("place", [-1, 2000])
+def test_a_place_that_is_not_there(built, place):
+    with pytest.raises(IndexError, match=f"place {place} is none of the 2,000 vectors"):
+        built.vectors([0, place])
 
 
 def test_before_it_is_built_it_says_so(tmp_path):
