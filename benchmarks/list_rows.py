@@ -76,7 +76,10 @@ ROWS = {
     "BPR": Row(
         "collabkit",
         "ranked",
-        each({"loss": "BPR"}, *({"wd": wd} | x for wd in (0.1, 0.2, 0.3) for x in (LIKED, ALL))),
+        each(
+            {"loss": "BPR", "epochs": 80, "bs": 8192} | LIKED,
+            *({"wd": wd, "n_factors": k} for wd in (0.1, 0.3, 0.6) for k in (64, 128)),
+        ),
         random=True,
         places=False,
     ),

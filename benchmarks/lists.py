@@ -194,7 +194,7 @@ def main(wanted: list[str]) -> None:
         sys.exit(f"the scores of each user, {SCORES.relative_to(ROOT)}, are not in this clone: measure all rows.")
     board: dict[str, Any] = {"peers": {}, "runs": {}, "tuning": {}, "editions": {}} | kept("lists", wanted)
     run = datetime.now().strftime("%Y-%m-%d %H:%M")
-    board["runs"][run] = this_machine() | {"threads": 1}
+    board["runs"][run] = this_machine() | {"threads": 1, "seconds": "of the processor"}
     splits = {edition: protocols(load_movielens(edition)) for edition in EDITIONS}
 
     def say(text: str) -> None:
