@@ -29,12 +29,13 @@ class EASE(ItemItem):
     With fewer users than items, the same P comes from a matrix of the size of the users, as
     :math:`\lambda P = I - X^\top (X X^\top + \lambda I)^{-1} X`.
 
-    A user's choices of one sitting say more of each other than those of different years. With ``sitting``, pairs of
-    items are counted as :math:`X^\top X + c S`, where
+    What a user chose in one sitting may belong together more than what lies years apart. With ``sitting``, pairs of
+    items are counted as :math:`X^\top X + c S`, where :math:`t_{ui}` is when u chose i, in minutes, and
 
     .. math:: S_{ij} = \sum_u x_{ui}\, x_{uj}\, 2^{-|t_{ui} - t_{uj}| / h}
 
-    A sitting is then as good as c users more, each of whom chose what was chosen in it; its edges fade.
+    A sitting is then as good as c users more, each of whom chose what was chosen in it; its edges fade. The diagonal
+    grows to 1 + c times what it was: let the penalty grow as well.
 
     Args:
         penalty: λ. About as many users as have to agree before an item speaks for another.
@@ -44,7 +45,7 @@ class EASE(ItemItem):
             where top is the end of the scale, and not for 1. A rating of no more is as if it were not there.
         max_items: how many items are kept, those with the most yeses; ``None`` keeps all that have one. Others score 0.
         sitting: c, for how much more two choices count that a user made at one moment. With 0 times are not looked at.
-        half_life: h, minutes between two choices in which that falls by half.
+        half_life: h, in minutes: of two choices so far apart, half of that is left.
 
     Nothing is random. Memory: 4 bytes for each pair of the items that are kept, and three times that in a fit, whose
     time grows with the cube of their number. With fewer users than items, and no sittings, it is 8 bytes for each user

@@ -40,19 +40,19 @@ class Index:
 
     .. math:: \text{which } k \text{ items } i \text{ have the largest } u^\top v_i \text{ ?}
 
-    The vectors are sorted by length, and cut into shells: within one, the longest is hardly longer than the others. A
-    shell is a graph (HNSW): each vector is linked to some that are near, in a few layers of fewer and fewer vectors. A
-    query walks from link to link towards larger products, and keeps the best it has met. It may miss some, most of
-    all among tight clusters of more than ``width`` vectors, whose links stay within them. Equal ones are linked as one.
+    The vectors are sorted by length, and cut into shells: one holds lengths down to two thirds of its longest, and a
+    thousand vectors at least. A shell is a graph (HNSW): each vector is linked to some that are near, in a few layers
+    of fewer and fewer vectors. A query walks from link to link towards larger products, and keeps the best it has met.
+    It may miss some, most of all among tight clusters of more than ``width`` vectors, whose links stay within them.
+    Equal ones are linked as one.
 
-    It begins at the longest, and ends as soon as no shorter one can be among the best k, since
-    :math:`u^\top v_i \le \lVert u\rVert \lVert v_i\rVert`. What is left out so is left out rightly. Where lengths
-    differ as widely as those of trained items do, most vectors are.
+    It begins in the shell of the longest, and leaves out those in which no vector can be among the best k, since
+    :math:`u^\top v_i \le \lVert u\rVert \lVert v_i\rVert`. What is left out for that reason is never missed.
 
-    To be near means on a sphere: a number is added to each vector, which makes it as long as the first of its shell,
-    and 0 to a query. That leaves their product as it is. Their mean is taken off all vectors first: that moves the
-    products of one query by one number, so their order stays, and without it vectors that share a direction, as biases
-    make them, would all be near.
+    To be near means on a sphere: each vector gets one number more, which makes it as long as the first of its shell,
+    and a query gets a 0. That leaves their product as it is. Before all this the mean of all vectors is taken off each:
+    that moves the products of one query by one number, so their order stays, and without it vectors that share a
+    direction, as biases make them, would all be near.
 
     Args:
         links: of a vector, in the lowest layer twice as many; more find more, and take memory.

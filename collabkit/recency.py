@@ -22,15 +22,15 @@ def by_recency(model: Same, history: Ratings, decay: float = 0.5, half_life: flo
     .. math:: s_{ui} = \sum_j (1 + n_{uj})^{-a}\, x_{uj}\, B_{ji}
 
     :math:`n_{uj}` of the user's choices are later than j: 0 for the last. The weights B stay as they were learnt. It
-    is the same kind of model, with lists, a file and all.
+    is a model of the same kind, which makes lists and can be saved.
 
     Args:
         model: :class:`collabkit.EASE` or :class:`collabkit.ItemKNN`, fitted.
         history: ratings with times; what each user rated here is all that the copy knows of them, as in
             ``with_history``.
         decay: a. With 0 all choices count alike, and with 1 the tenth from the end counts for a tenth of the last.
-        half_life: days in which a rating comes to count for half in the popularity that answers whoever is unknown;
-            the last rating of all is new. ``None`` keeps the popularity that the model has learnt.
+        half_life: days. A choice so much older than the last rating of all counts for half in the popularity that
+            answers a user without history. ``None`` keeps the popularity that the model has learnt.
 
     Ties in time are broken by the order of the table.
 
