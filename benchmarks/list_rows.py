@@ -58,7 +58,7 @@ ROWS = {
         ),
         knows=TIME,
     ),
-    "EASE, by sitting and recency": Row(
+    "EASE, by sitting": Row(
         "collabkit",
         "solved",
         each(
