@@ -40,13 +40,13 @@ class Visitor:
         if response.status >= 400:
             self.heard.append(f"{response.status} for {response.url}")
 
-    def open(self, page: str, width: int):
+    def open(self, page: str, width: int, height: int = 900):
         """The tab, once the page and its formulas stand."""
         self.tab.goto("about:blank")  # so that the last page has said all
         self.faults()
         self.heard.clear()
         self.tab.emulate_media(media="screen", color_scheme="light")
-        self.tab.set_viewport_size({"width": width, "height": 900})
+        self.tab.set_viewport_size({"width": width, "height": height})
         self.tab.goto(f"{self.address}/{page}")
         self.tab.evaluate("window.MathJax?.startup?.promise?.then(() => window.formulas)")
         return self.tab
