@@ -59,8 +59,8 @@ class EASE(ItemItem):
         rating reaches ``at_least``, or for sittings of ratings without times; ``MemoryError`` for more items than this
         machine holds pairs of; ``FloatingPointError`` for a penalty so small that the inverse has no digits left.
         ``NotFittedError`` of scikit-learn, when asked before.
-    Source: :cite:t:`steck2019embarrassingly`. Its weights from sessions, :cite:t:`choi2021slist`; from users and the time
-        between their choices, this course.
+    Source: :cite:t:`steck2019embarrassingly`. Such weights from sessions, :cite:t:`choi2021slist`; from users and the
+        time between their choices, this course.
     """
 
     def __init__(
