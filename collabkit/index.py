@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,9 +16,11 @@ from numpy.typing import ArrayLike
 
 from collabkit import checks, shells
 from collabkit.data.vocabulary import as_ids, is_text
+from collabkit.index_recall import recall_of
 from collabkit.saving.atomic import write_together
 
 MAGIC, FORMAT, HASH = b"collabkit index\n", 2, hashlib.sha256().digest_size
+ENOUGH = 0.9  # of the nearest that an index finds, before it says so
 DAMAGED = "is damaged: it was truncated or changed after it was saved. Copy it again, or build and save it again."
 
 
@@ -87,6 +90,7 @@ class Index:
 
         Raises: ``ValueError`` for vectors that are no table ``(I, K)``, for none at all, and for a NaN or an infinity
             among them; for ids of another number, and for one that comes twice.
+        Warns: when a query would miss more than a tenth of the nearest of random vectors.
         """
         rows = _vectors(vectors)
         names = np.arange(len(rows)) if ids is None else np.array(as_ids(ids))
@@ -97,9 +101,17 @@ class Index:
         centre = rows.mean(axis=0, dtype="float64").astype("float32")  # (K,)
         first, group = shells.distinct(rows)
         parts = shells.cut(rows[first] - centre, self.links, self.width, self.threads)
-        return self._hold(parts, centre, names, group)
+        self._hold(parts, centre, names, group)
+        if (found := recall_of(self, rows)) < ENOUGH:
+            warnings.warn(
+                f"this index finds {found:.0%} of the nearest of random vectors: these lie such that links lead past "
+                "many, as in tight clusters. Ask, or build, with a larger width, or search exactly.",
+                stacklevel=2,
+            )
+        return self
 
     def _hold(self, parts: list[shells.Shell], centre: np.ndarray, ids: np.ndarray, group: np.ndarray) -> Index:
+        """Keep what was built or loaded, and where ids and equal vectors stand in it."""
         self._shells, self._centre, self._group, self.ids, self.n_factors = parts, centre, group, ids, len(centre)
         self._places, self._by_group = pd.Index(ids, dtype=ids.dtype), np.argsort(group, kind="stable")
         self._count = np.bincount(group)  # how many are equal
