@@ -25,7 +25,8 @@ blocks gibbs chains sittings averages gaussian ordered
 loaders learner training.fit training.parallel baselines als bayes informed propagation
 implicit_als weights item_item neighbours together ease recency interpret maps evaluation diversity
 saving.atomic shells index_recall index towers saving.packing saving.packing_bayes saving.packing_choices
-saving.packing_items saving.packing_towers saving.packing_models saving.cards saving.storage saving.mapped training.checkpoint
+saving.packing_items saving.packing_towers saving.packing_models saving.cards saving.storage saving.mapped
+training.checkpoint
 recommend.topk recommend.catalogue recommend.average_rows recommend.fold_in recommend.drawn_fold_in recommend.served
 recommend.served_towers recommend.candidates recommend.draws recommend.served_items recommend.choices recommend.mapped
 recommend.seen recommend.serving recommend.newcomer recommend.batch recommend.recommender recommend.rate_page spark
