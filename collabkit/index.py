@@ -88,9 +88,10 @@ class Index:
             vectors: numbers, or a tensor.
             ids: of each, whole numbers or text, none twice; by default 0, 1, 2, ….
 
+        Warns: when a query would miss more than a tenth of the nearest of random vectors.
+
         Raises: ``ValueError`` for vectors that are no table ``(I, K)``, for none at all, and for a NaN or an infinity
             among them; for ids of another number, and for one that comes twice.
-        Warns: when a query would miss more than a tenth of the nearest of random vectors.
         """
         rows = _vectors(vectors)
         names = np.arange(len(rows)) if ids is None else np.array(as_ids(ids))
