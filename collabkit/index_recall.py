@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from collabkit.shells import lengths
+
 
 def recall_of(index: Any, rows: np.ndarray, n_queries: int = 100, k: int = 10) -> float:
     """The share of the exact k nearest of random vectors that a query finds by default.
@@ -17,7 +19,7 @@ def recall_of(index: Any, rows: np.ndarray, n_queries: int = 100, k: int = 10) -
     One as near as the k-th counts, whichever it is, so ties are no misses.
     """
     queries = np.random.default_rng(0).standard_normal((n_queries, rows.shape[1])).astype("float32")
-    k, longest = min(k, len(rows)), np.linalg.norm(rows.astype("float64"), axis=1).max()
+    k, longest = min(k, len(rows)), lengths(rows).max()
     found, hits = index.query(queries, k, threads=index.threads), 0
     with np.errstate(over="ignore", invalid="ignore"):  # products too large for float32 are infinite, as in a query
         for number, query in enumerate(queries):

@@ -27,7 +27,7 @@ def add_together(
     ends = (np.diff(user) != 0) | (np.diff(time) > REACH * half_life)
     bounds = np.flatnonzero(np.concatenate([[True], ends, [True]]))
     many = np.diff(bounds) > 1
-    alone = bounds[:-1][~many]  # most sittings of a long table are of one choice, and need no loop
+    alone = bounds[:-1][~many]  # sittings of one choice need no loop
     np.add.at(G, (item[alone], item[alone]), weight * x[alone] ** 2)
     for start, end in zip(bounds[:-1][many].tolist(), bounds[1:][many].tolist(), strict=True):
         one, step = slice(start, end), max(1, VALUES // (end - start))  # a sitting, of which so many rows at a time
